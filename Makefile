@@ -1,0 +1,77 @@
+# Everything needs only make and a Python of at least 3.11; see README.rst.
+#
+#   make run          start the demo server of sample.yaml on port 8090
+#   make test         install what the tests need, real servers included; run everything
+#   make check        the quick half, for every commit: lint, types, server-free tests
+#   make lint         style, types, layers, documentation
+#   make docs         build the documentation into docs/_build/html
+#   make reference    write the generated part of docs/configuration.rst anew
+#   make bench        print performance figures
+#   make test-oldest  the server-free tests with the oldest dependencies allowed
+#   make changes      show what the next release will say it changed
+#   make clean        remove what the above made
+
+VENV = .venv
+OLDEST = .venv-oldest
+BIN = $(VENV)/bin
+PIP = bin/python -m pip install --quiet --disable-pip-version-check
+PROJECT = setup.cfg setup.py pyproject.toml
+
+.PHONY: run test check lint docs reference bench test-oldest changes clean
+
+run: $(VENV)/has-server
+	$(BIN)/twistd -n --pidfile= mxisd -c sample.yaml
+
+test: $(VENV)/has-tools
+	.ci/packages
+	$(BIN)/python .ci/run_tests.py all
+
+check: $(VENV)/has-tools
+	$(BIN)/python .ci/run_tests.py check
+
+lint: $(VENV)/has-tools
+	$(BIN)/python .ci/run_tests.py lint
+
+docs: $(VENV)/has-tools
+	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
+
+reference: $(VENV)/has-tools
+	$(BIN)/python docs/reference.py
+
+bench: $(VENV)/has-tools
+	$(BIN)/python -m bench
+
+test-oldest: $(OLDEST)/has-tools
+	$(OLDEST)/bin/python .ci/run_tests.py trial
+
+changes: $(VENV)/has-tools
+	$(BIN)/towncrier build --draft --version next
+
+clean:
+	rm -rf $(VENV) $(OLDEST) build dist docs/_build _trial_temp* .hypothesis
+	rm -rf .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+
+# The stamps say what a virtual environment has; a change of the project's metadata
+# makes them old.
+$(VENV)/is-there: .ci/venv
+	.ci/venv $(VENV)
+	@touch $@
+
+$(OLDEST)/is-there: .ci/venv
+	.ci/venv $(OLDEST) oldest
+	@touch $@
+
+$(VENV)/has-server: $(VENV)/is-there $(PROJECT)
+	@echo "Installing mxisd into $(VENV); the first time this takes a minute."
+	@$(VENV)/$(PIP) -e .
+	@touch $@
+
+$(VENV)/has-tools: $(VENV)/is-there $(PROJECT)
+	@echo "Installing mxisd and the tools into $(VENV); this takes a minute."
+	@$(VENV)/$(PIP) -e '.[test,docs]'
+	@touch $@ $(VENV)/has-server
+
+$(OLDEST)/has-tools: $(OLDEST)/is-there .ci/oldest.py $(PROJECT)
+	$(OLDEST)/bin/python .ci/oldest.py setup.cfg > $(OLDEST)/constraints.txt
+	$(OLDEST)/$(PIP) -c $(OLDEST)/constraints.txt -e '.[test]'
+	@touch $@

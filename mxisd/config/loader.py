@@ -1,0 +1,164 @@
+"""A configuration file -> :class:`Config`, or everything that is wrong with it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import attrs
+from attrs import define, field, frozen
+
+from mxisd.config.document import Document, Sources, parse
+from mxisd.config.sections import Config, HashingSection, StoreEntry
+from mxisd.config.stores import DeclaredStore, classic, doubles, listed
+from mxisd.config.structure import read
+from mxisd.config.upcoming import UPCOMING, Settled, postponed, settle
+from mxisd.errors import ConfigError, Problem
+from mxisd.interfaces import IStoreFactory
+from mxisd.model.settings import Duration
+
+T = TypeVar("T")
+
+PEPPER_LEAST = Duration(600)
+
+
+@frozen
+class Loaded:
+    """A good configuration, and what its owner should know about it."""
+
+    config: Config
+    warnings: tuple[Problem, ...]
+
+
+def load(
+    text: str,
+    *,
+    environment: Mapping[str, str],
+    read_file: Callable[[str], str],
+    factories: Mapping[str, IStoreFactory],
+) -> Loaded:
+    """
+    Read a configuration.
+
+    :param environment: Where ``${NAME}`` is looked up.
+    :param read_file: Reads ``${file:PATH}``; raises ``OSError`` or ``ValueError``.
+    :param factories: The known stores, by type.
+    :raise ConfigError: With every problem, in the order of the lines.
+    """
+    document = parse(text, Sources(environment, read_file))
+    loading = _Loading(factories)
+    config = loading.config(document.values)
+    # A value that cannot be resolved is not missing, too.
+    reported = {each.path for each in document.problems}
+    problems = [each for each in loading.problems if each.path not in reported]
+    problems += document.problems
+    if problems or config is None:
+        raise ConfigError(_in_order(problems, document))
+    return Loaded(config, tuple(_in_order(loading.warnings, document)))
+
+
+def _in_order(problems: Iterable[Problem], document: Document) -> list[Problem]:
+    lined = [
+        attrs.evolve(each, line=each.line or document.line_of(each.path))
+        for each in problems
+    ]
+    return sorted(lined, key=lambda each: each.line or 0)
+
+
+def _with_derived(config: Config) -> Config:
+    """The configuration with the defaults that follow from other keys written out."""
+    inbound = attrs.evolve(config.lookup.inbound, allowed_cidr=config.inbound_networks)
+    return attrs.evolve(
+        config,
+        server=attrs.evolve(
+            config.server, name=config.server_name, public_url=config.public_url
+        ),
+        lookup=attrs.evolve(config.lookup, inbound=inbound),
+    )
+
+
+@define(eq=False)
+class _Loading:
+    factories: Mapping[str, IStoreFactory]
+    problems: list[Problem] = field(factory=list)
+    warnings: list[Problem] = field(factory=list)
+    upcoming: list[str] = field(factory=list)
+
+    def config(self, values: Mapping[str, Any]) -> Config | None:
+        core = dict(values)
+        entries = self._stores(core)
+        core = self._settled("", settle(core))
+        config = self._core(core)
+        if self.upcoming:
+            text = f"not built yet, so without effect: {', '.join(self.upcoming)}"
+            self.warnings.append(Problem(self.upcoming[0], text))
+        return config and attrs.evolve(self._judged(config), stores=entries)
+
+    def _settled(self, path: str, settled: Settled) -> dict[str, Any]:
+        prefix = f"{path}." if path else ""
+        self.upcoming += [prefix + each for each in settled.upcoming]
+        self.warnings += [
+            Problem(prefix + key, text) for key, text in settled.remarks.items()
+        ]
+        return settled.values
+
+    def _try(self, make: Callable[[], T], path: str = "") -> T | None:
+        try:
+            return make()
+        except ConfigError as error:
+            self.problems += [
+                attrs.evolve(each, path=".".join(filter(None, (path, each.path))))
+                for each in error.problems
+            ]
+            return None
+
+    # --- Stores -----------------------------------------------------------------------
+
+    def _stores(self, core: dict[str, Any]) -> tuple[StoreEntry, ...]:
+        declared = list(self._declared(core))
+        self.problems += doubles(declared)
+        for each in declared:
+            self._settled(each.path, each.settled)
+        parsed = [
+            self._try(partial(each.parsed, self.factories), each.path)
+            for each in declared
+        ]
+        return tuple(entry for entry in parsed if entry is not None)
+
+    def _declared(self, core: dict[str, Any]) -> Iterator[DeclaredStore]:
+        places = self._try(partial(listed, core.pop("stores", None))) or []
+        for place in places + classic(core, self.factories):
+            core.pop(place.path, None)
+            if place.is_forgotten:
+                text = "is not used; say enabled: true, or false"
+                self.warnings.append(Problem(place.path, text))
+            declared = self._try(place.declared, place.path)
+            if declared is not None:
+                yield declared
+
+    # --- The core ---------------------------------------------------------------------
+
+    def _core(self, values: dict[str, Any]) -> Config | None:
+        waiting = dict(postponed(values))
+        others = {"stores", *self.factories, *(key.split(".")[0] for key in UPCOMING)}
+        config = self._try(lambda: read(Config, values, read_elsewhere=sorted(others)))
+        self.problems = [each for each in self.problems if each.path not in waiting]
+        self.problems += [Problem(path, text) for path, text in waiting.items()]
+        return config
+
+    def _judged(self, config: Config) -> Config:
+        if config.public_url.startswith("http:"):
+            text = "clients and homeservers want https; http is good for tests only"
+            self.warnings.append(Problem("server.publicUrl", text))
+        slower = self._slower(config.hashing)
+        return _with_derived(attrs.evolve(config, hashing=slower))
+
+    def _slower(self, hashing: HashingSection) -> HashingSection:
+        for key in ("delay", "grace"):
+            if getattr(hashing, key) < PEPPER_LEAST:
+                text = "is raised to 10 minutes: clients need time between two requests"
+                self.warnings.append(Problem(f"hashing.{key}", text))
+        return attrs.evolve(
+            hashing,
+            delay=max(hashing.delay, PEPPER_LEAST),
+            grace=max(hashing.grace, PEPPER_LEAST),
+        )

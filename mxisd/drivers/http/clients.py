@@ -1,0 +1,240 @@
+"""
+The two HTTP clients.
+
+*Configured* is for servers that the operator named: any address, http too, kept-alive
+connections. *Guarded* is for names out of requests and remote answers: https only,
+public addresses only, a new connection for each request.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from attrs import define, field, frozen
+from treq.client import HTTPClient
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IResponse
+
+from mxisd.drivers.http.bounds import BodyCollector, BoundedAgent, BytesBody
+from mxisd.drivers.http.connections import (
+    Endpoints,
+    GuardedReactor,
+    Leash,
+    Route,
+    Trust,
+)
+from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
+from mxisd.errors import ConfigError
+from mxisd.model.requesters import Network
+
+HEAD_BYTES = 64 << 10
+STORE_LIMIT_BYTES = 16 << 20
+STORE_SECONDS = 30
+KEPT_CONNECTIONS = 8
+KEPT_SECONDS = 60
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@frozen
+class HttpReply:
+    """
+    An HTTP answer, read to its end.
+
+    :ivar headers: By lower-case name; repeated ones are joined with commas.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@frozen
+class Rules:
+    """
+    What a client may do.
+
+    :ivar schemes: Which URLs it may ask.
+    :ivar allowed: Networks that it may reach besides public addresses; ``None`` is any.
+    :ivar trust: Whose certificates it believes.
+    """
+
+    schemes: frozenset[bytes]
+    allowed: Sequence[Network] | None
+    trust: Trust
+    user_agent: str
+
+
+@define(eq=False)
+class HttpClient:
+    """
+    Sends requests and reads the whole answer, within bounds.
+
+    :ivar pool: Keeps connections alive; without it each request makes its own.
+    """
+
+    _reactor: Any
+    _rules: Rules
+    _pool: HTTPConnectionPool | None = None
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        limit_bytes: int,
+        seconds: float,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        route: Route | None = None,
+    ) -> HttpReply:
+        """
+        Ask once; a redirect is an answer like any other.
+
+        :param limit_bytes: How long the answer's body may be.
+        :param seconds: For everything from name resolution to the last byte.
+        :param route: Where to connect, if not to the URL's host and port; the
+            certificate is still to be for the URL's host.
+        :raise NotConnected: If nothing was sent.
+        :raise HttpFailed: If there is no complete answer.
+        """
+        sent = Headers({name: [value] for name, value in (headers or {}).items()})
+        content = None if body is None else BytesBody(body)
+        leash = Leash(limit_bytes + HEAD_BYTES)
+        agent = self._agent(limit_bytes, seconds, route, leash)
+        try:
+            response = await agent.request(
+                method.encode("ascii"), url.encode("ascii"), sent, content
+            )
+            return await _read(response)
+        except LIBRARY_ERRORS as error:
+            raise explained(error) from error
+        except ValueError:
+            # Without the cause: its message is the URL, and a URL may hold a token.
+            raise HttpFailed("not a legal URL or host name") from None
+        finally:
+            leash.cut()
+
+    async def get_following(
+        self, url: str, *, limit_bytes: int, seconds: float, redirects: int = 3
+    ) -> HttpReply:
+        """
+        Get, and follow redirects; each is subject to the same rules.
+
+        :param seconds: For all of them together.
+        :raise HttpFailed: If there is no complete answer, or there are too many.
+        """
+        deadline = self._reactor.seconds() + seconds
+        for _ in range(redirects + 1):
+            left = max(0.0, deadline - self._reactor.seconds())
+            reply = await self.request(
+                "GET", url, limit_bytes=limit_bytes, seconds=left
+            )
+            if reply.status not in REDIRECTS or "location" not in reply.headers:
+                return reply
+            url = _redirected(url, reply.headers["location"])
+        raise HttpFailed("too many redirects")
+
+    def agent(self, limit_bytes: int, seconds: float) -> IAgent:
+        """Make an agent with the same rules, for code that wants one."""
+        return self._agent(limit_bytes, seconds, None, Leash(limit_bytes + HEAD_BYTES))
+
+    def _agent(
+        self, limit_bytes: int, seconds: float, route: Route | None, leash: Leash
+    ) -> IAgent:
+        reactor, pool = self._reactor, self._pool
+        # A connection along a route is not kept: the pool knows connections by the
+        # URL's host and port alone.
+        if pool is None or route is not None:
+            reactor = GuardedReactor(reactor, self._rules.allowed, leash)
+            pool = HTTPConnectionPool(self._reactor, persistent=False)
+        endpoints = Endpoints(reactor, self._rules.trust, self._rules.schemes, route)
+        return BoundedAgent(
+            self._reactor,
+            Agent.usingEndpointFactory(self._reactor, endpoints, pool),
+            user_agent=self._rules.user_agent,
+            limit_bytes=limit_bytes,
+            seconds=seconds,
+        )
+
+    async def close(self) -> None:
+        """Close the connections that were kept alive."""
+        if self._pool is not None:
+            await self._pool.closeCachedConnections()
+
+
+@frozen
+class HttpClients:
+    """
+    The two clients, and the configured one in the shape that stores use.
+
+    :ivar stores: A ``treq`` client: any address, 30 seconds and 16 MiB at most.
+    """
+
+    configured: HttpClient
+    guarded: HttpClient
+    stores: HTTPClient = field(init=False)
+
+    @stores.default
+    def _treq(self) -> HTTPClient:
+        return HTTPClient(self.configured.agent(STORE_LIMIT_BYTES, STORE_SECONDS))
+
+
+def http_clients(
+    reactor: Any,
+    *,
+    user_agent: str,
+    allowed: Sequence[Network] = (),
+    ca_file: Path | None = None,
+) -> HttpClients:
+    """
+    Make both clients.
+
+    :param allowed: Networks that the guarded client may reach although they are not
+        public.
+    :param ca_file: A PEM file of authorities to trust besides the system's.
+    :raise ConfigError: If that file is no good.
+    """
+    trust = _trust(ca_file)
+    secure = frozenset({b"https"})
+    anywhere = Rules(secure | {b"http"}, None, trust, user_agent)
+    outside = Rules(secure, allowed, trust, user_agent)
+    return HttpClients(
+        HttpClient(reactor, anywhere, _kept_alive(reactor)),
+        HttpClient(reactor, outside),
+    )
+
+
+def _trust(ca_file: Path | None) -> Trust:
+    if ca_file is None:
+        return Trust()
+    try:
+        return Trust.reading(ca_file)
+    except (OSError, ValueError) as error:
+        problem = f"cannot read certificates from {ca_file}: {error}"
+        raise ConfigError.at("outbound.caFile", problem) from error
+
+
+def _kept_alive(reactor: Any) -> HTTPConnectionPool:
+    pool = HTTPConnectionPool(reactor)
+    pool.maxPersistentPerHost = KEPT_CONNECTIONS
+    pool.cachedConnectionTimeout = KEPT_SECONDS
+    return pool
+
+
+async def _read(response: IResponse) -> HttpReply:
+    headers = {
+        name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
+        for name, values in response.headers.getAllRawHeaders()
+    }
+    collector = BodyCollector()
+    response.deliverBody(collector)
+    return HttpReply(response.code, headers, await collector.body)
+
+
+def _redirected(url: str, location: str) -> str:
+    target = urljoin(url, location)
+    if "@" in urlsplit(target).netloc:
+        raise HttpFailed("a redirect carries a user name")
+    return target

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later OR Apache-2.0
+"""The domain's exceptions; ``web/errors.py`` maps each to its HTTP answer."""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+
+class MxisdError(Exception):
+    """Everything that this server raises on purpose."""
+
+
+# --- The caller's fault ---------------------------------------------------------------
+
+
+class RequestRefused(MxisdError):
+    """A request that is answered with an error; the message is for the caller."""
+
+
+class NotJson(RequestRefused):
+    """The body is no JSON at all."""
+
+
+class BadJson(RequestRefused):
+    """The body is JSON of the wrong shape."""
+
+
+class MissingParams(RequestRefused):
+    """A required parameter is absent."""
+
+
+class InvalidParam(RequestRefused):
+    """A parameter is there, and wrong."""
+
+
+class InvalidPepper(RequestRefused):
+    """A lookup with a pepper that is no longer, or was never, ours."""
+
+    def __init__(self, algorithm: str, pepper: str) -> None:
+        """Name the current algorithm and pepper, so that the client can hash again."""
+        super().__init__(
+            "The pepper is not current; hash again with the one given here."
+        )
+        self.algorithm = algorithm
+        self.pepper = pepper
+
+
+class TooManyAddresses(RequestRefused):
+    """More addresses than one lookup may ask for."""
+
+
+class Unauthorized(RequestRefused):
+    """The access token is missing or unknown."""
+
+
+class Forbidden(RequestRefused):
+    """The caller is known, and may not do this."""
+
+
+class HomeserverRejectedToken(RequestRefused):
+    """The homeserver does not know the OpenID token that a client showed us."""
+
+
+class TermsNotSigned(RequestRefused):
+    """Terms of service are outstanding."""
+
+
+class UnknownTerms(RequestRefused):
+    """A URL was accepted that is no document of ours."""
+
+
+class NotFound(RequestRefused):
+    """The thing asked for does not exist."""
+
+
+class UnknownEndpoint(RequestRefused):
+    """No such path."""
+
+
+class MethodNotAllowed(RequestRefused):
+    """The path exists, the method does not."""
+
+
+class BodyTooLarge(RequestRefused):
+    """The body is over the route's limit."""
+
+
+# --- Something could not be asked -----------------------------------------------------
+
+
+class Unavailable(MxisdError):
+    """Somebody we depend on did not answer; this is never "absent" and never "no"."""
+
+
+class StoreUnavailable(Unavailable):
+    """An identity store could not answer."""
+
+
+class RecordsUnavailable(Unavailable):
+    """Our own tables could not be read or written."""
+
+
+class HomeserverUnavailable(Unavailable):
+    """A homeserver could not be reached, or answered nonsense."""
+
+
+class DeadlineExceeded(Unavailable):
+    """An answer did not come in time."""
+
+
+# --- The operator's fault -------------------------------------------------------------
+
+
+@frozen
+class Problem:
+    """
+    One thing wrong with the configuration.
+
+    :ivar path: The key, dotted (``ldap.connection.host``), relative to whoever reports.
+    :ivar text: What is wrong and how to mend it.
+    :ivar line: The line in the file, where known.
+    """
+
+    path: str
+    text: str
+    line: int | None = None
+
+
+class ConfigError(MxisdError):
+    """The configuration is wrong; carries every problem found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """
+        Report problems.
+
+        :param problems: At least one.
+        """
+        super().__init__("; ".join(f"{p.path}: {p.text}" for p in problems))
+        self.problems = tuple(problems)
+
+    @classmethod
+    def at(cls, path: str, text: str) -> "ConfigError":
+        """One problem at one key; a plug-in gives the path relative to its section."""
+        return cls([Problem(path, text)])

@@ -1,0 +1,338 @@
+"""
+The index behind lookups by hash: what every store lists, and the bindings.
+
+A pepper serves for a while, and then some time beside its successor. A new index
+is built beside the one that answers. A source that fails keeps what it last listed.
+
+Source: Identity Service API v1.19, "Security considerations of hashed lookup".
+"""
+
+from collections.abc import Mapping, Sequence, Set
+
+from attrs import define, field, frozen
+from twisted.internet.defer import DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from mxisd.errors import MxisdError, StoreUnavailable, Unavailable
+from mxisd.interfaces import BATCH_LIMIT, IAssociationSource
+from mxisd.model.hashing import Generation
+from mxisd.model.identifiers import UserId
+from mxisd.model.threepids import ThreePid
+from mxisd.ports import (
+    IBindingRecords,
+    IHashFiles,
+    IHashIndex,
+    IListing,
+    IPepperRecords,
+    IRandom,
+    Listed,
+)
+from mxisd.waiting import in_time
+
+PEPPER_MIN_MS = 600_000
+"""A pepper serves for ten minutes at least, and is answered for as long again."""
+
+SOURCE_LIMIT = 20_000_000
+LISTING_TIMEOUT = 3600.0
+"""The longest a source takes, in seconds, to list itself."""
+
+log = Logger()
+
+
+def _bearable(grace_ms: int) -> int:
+    return max(grace_ms, PEPPER_MIN_MS)
+
+
+@frozen(kw_only=True)
+class PepperPolicy:
+    """
+    When a pepper is replaced.
+
+    :ivar max_age_ms: The age at which it is; ``None`` if the number of lookups decides.
+    :ivar max_lookups: The number of lookups after which it is, once it is ten minutes
+        old; ``None`` if its age decides.
+    :ivar grace_ms: How long it is answered after that; ten minutes at least.
+    """
+
+    length: int
+    grace_ms: int = field(converter=_bearable)
+    max_age_ms: int | None = None
+    max_lookups: int | None = None
+
+    def is_due(self, age_ms: int, lookups: int) -> bool:
+        """Whether a pepper of this age and use is to be replaced."""
+        if age_ms < PEPPER_MIN_MS:
+            return False
+        if self.max_age_ms is not None:
+            return age_ms >= self.max_age_ms
+        return self.max_lookups is not None and lookups >= self.max_lookups
+
+
+@frozen
+class SourceStatus:
+    """
+    How a source does.
+
+    :ivar listed_ms: When it last listed itself, in milliseconds since the epoch;
+        ``None`` if it has not since the server started.
+    :ivar is_failing: Whether its last list broke off: what it listed before is served.
+    """
+
+    listed_ms: int | None = None
+    is_failing: bool = False
+
+
+class HashIndex:
+    """Answers lookups by hash, and keeps the index fresh."""
+
+    def __init__(
+        self,
+        policy: PepperPolicy,
+        sources: Mapping[str, IAssociationSource],
+        files: IHashFiles,
+        peppers: IPepperRecords,
+        bindings: IBindingRecords,
+        random: IRandom,
+        clock: IReactorTime,
+    ) -> None:
+        """
+        Serve nothing yet: :meth:`start` comes first.
+
+        :param sources: In order of priority.
+        """
+        self._policy = policy
+        self._sources = sources
+        self._files = files
+        self._peppers = peppers
+        self._bindings = bindings
+        self._random = random
+        self._clock = clock
+        self._listing = DeferredLock()
+        self._building = DeferredLock()
+        self._generations: list[Generation] = []
+        self._indexes: dict[str, IHashIndex] = {}
+        self._status = dict.fromkeys(sources, SourceStatus())
+        self._lookups = 0
+        self._is_stale = True
+
+    # --- Lookups ----------------------------------------------------------------------
+
+    def current_pepper(self) -> str:
+        """
+        The pepper that clients are to use.
+
+        :raise Unavailable: Before :meth:`start` is through.
+        """
+        if not self._generations:
+            raise Unavailable("The server is starting; try again in a moment.")
+        return self._generations[0].pepper
+
+    def is_served(self, pepper: str) -> bool:
+        """Whether lookups with this pepper are still answered."""
+        now_ms = self._now_ms()
+        return any(
+            each.pepper == pepper and not each.is_over(now_ms)
+            for each in self._generations
+        )
+
+    def find(self, pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        """
+        Find user IDs by lookup digest; no store is asked.
+
+        :param pepper: One that is served.
+        """
+        self._lookups += 1
+        found = dict(self._bindings.bound_by_digest(pepper, digests))
+        index = self._indexes.get(pepper)
+        if index is not None:
+            missing = [d for d in digests if d not in found] if found else digests
+            found.update(index.find(missing))
+        return found
+
+    def unlisted(self) -> Set[str]:
+        """The sources whose last list broke off."""
+        return {name for name, each in self._status.items() if each.is_failing}
+
+    def status(self) -> Mapping[str, SourceStatus]:
+        """How each source does, by name."""
+        return dict(self._status)
+
+    # --- Life -------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Serve what an earlier run left; make the first pepper if there is none."""
+        async with self._building:
+            await self._start()
+
+    async def refresh(self) -> None:
+        """List every source again, and rebuild the index if anything changed."""
+        async with self._listing:
+            for name, source in self._sources.items():
+                await self._list(name, source)
+            # Only now: a pepper is not kept waiting by a slow source.
+            async with self._building:
+                await self._rebuild()
+
+    async def rotate_if_due(self) -> None:
+        """Replace the pepper if it is time to, and forget those whose grace is over."""
+        async with self._building:
+            if not self._generations:
+                await self._start()
+            await self._rotate_if_due()
+
+    def close(self) -> None:
+        """Release the files."""
+        for index in self._indexes.values():
+            index.close()
+        self._indexes.clear()
+
+    async def _start(self) -> None:
+        await self._peppers.purge_peppers(self._now_ms())
+        generations = await self._peppers.generations()
+        for generation in generations:
+            await self._open(generation.pepper)
+        self._generations = list(generations)
+        if not generations:
+            await self._promote(await self._prepared())
+        await self._clean()
+
+    async def _open(self, pepper: str) -> None:
+        try:
+            index = await self._files.open(pepper)
+        except Unavailable as error:
+            log.warn("An index of hashes cannot be opened: {error}", error=error)
+            return
+        if index is not None:
+            self._indexes[pepper] = index
+
+    async def _rebuild(self) -> None:
+        """Bring the current pepper's index up to date, and make those that are lost."""
+        for generation in self._generations:
+            pepper = generation.pepper
+            is_current = pepper == self.current_pepper()
+            if pepper not in self._indexes or (is_current and self._is_stale):
+                await self._build(pepper)
+            if is_current:
+                self._is_stale = False
+
+    async def _rotate_if_due(self) -> None:
+        age_ms = self._now_ms() - self._generations[0].since_ms
+        if self._policy.is_due(age_ms, self._lookups):
+            pepper = await self._prepared()
+            await self._build(pepper)
+            await self._promote(pepper)
+            self._lookups = 0
+            log.info("A new pepper serves lookups by hash")
+        if any(each.is_over(self._now_ms()) for each in self._generations):
+            await self._peppers.purge_peppers(self._now_ms())
+            self._generations = list(await self._peppers.generations())
+            await self._clean()
+
+    async def _prepared(self) -> str:
+        # What an earlier try left prepared would be hashed with for ever.
+        await self._peppers.purge_peppers(self._now_ms())
+        pepper = self._random.alphanumeric(self._policy.length)
+        await self._peppers.prepare_pepper(pepper)
+        return pepper
+
+    async def _promote(self, pepper: str) -> None:
+        now_ms = self._now_ms()
+        await self._peppers.promote_pepper(pepper, now_ms, self._policy.grace_ms)
+        self._generations = list(await self._peppers.generations())
+
+    async def _build(self, pepper: str) -> None:
+        began = self._clock.seconds()
+        fresh = await self._files.build(pepper, list(self._sources))
+        former = self._indexes.get(pepper)
+        self._indexes[pepper] = fresh
+        if former is not None:
+            former.close()
+        log.info(
+            "Indexed {count} hashes in {seconds:.1f} s",
+            count=fresh.count,
+            seconds=self._clock.seconds() - began,
+        )
+
+    async def _clean(self) -> None:
+        served = {each.pepper for each in self._generations}
+        for pepper in self._indexes.keys() - served:
+            self._indexes.pop(pepper).close()
+        await self._files.retain(served, set(self._sources))
+
+    # --- Listing ----------------------------------------------------------------------
+
+    async def _list(self, name: str, source: IAssociationSource) -> None:
+        """Take a source's list, or keep the former one."""
+        try:
+            listed = await self._listed(name, source)
+        except MxisdError as error:
+            self._failed(name, error)
+            return
+        self._is_stale |= listed.is_changed
+        former, now_ms = self._status[name], self._now_ms()
+        self._status[name] = SourceStatus(now_ms)
+        if listed.is_changed or former.is_failing:
+            log.info("{store} listed {count} 3PIDs", store=name, count=listed.count)
+
+    async def _listed(self, name: str, source: IAssociationSource) -> Listed:
+        listing = await self._files.listing(name)
+        try:
+            listed = source.associations(_Intake(listing).put)
+            await in_time(listed, LISTING_TIMEOUT, self._clock)
+            return await listing.commit()
+        except BaseException:
+            await listing.abandon()
+            raise
+
+    def _failed(self, name: str, error: MxisdError) -> None:
+        former = self._status[name]
+        self._status[name] = SourceStatus(former.listed_ms, is_failing=True)
+        if not former.is_failing:
+            log.warn(
+                "{store} could not be listed, what it listed before is kept: {error}",
+                store=name,
+                error=error,
+            )
+
+    def _now_ms(self) -> int:
+        return int(self._clock.seconds() * 1000)
+
+
+@define(eq=False)
+class _Intake:
+    """Takes batches as long as they are of bearable size."""
+
+    listing: IListing
+    count: int = 0
+
+    async def put(self, batch: Sequence[tuple[ThreePid, UserId]]) -> None:
+        self.count += len(batch)
+        if len(batch) > BATCH_LIMIT:
+            raise StoreUnavailable(f"a batch of more than {BATCH_LIMIT} associations")
+        if self.count > SOURCE_LIMIT:
+            raise StoreUnavailable(f"more than {SOURCE_LIMIT} associations")
+        await self.listing.add(batch)
+
+
+class NoHashes:
+    """Lookup by hash, switched off: a pepper for the clients, and no answers."""
+
+    def __init__(self, random: IRandom, length: int) -> None:
+        self._pepper = random.alphanumeric(length)
+
+    def current_pepper(self) -> str:
+        """A pepper, since every lookup carries one."""
+        return self._pepper
+
+    def is_served(self, pepper: str) -> bool:
+        """Whether this is the pepper of this run."""
+        return pepper == self._pepper
+
+    def find(self, pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        """Nobody is found by hash."""
+        return {}
+
+    def unlisted(self) -> Set[str]:
+        """Nobody is asked for a list."""
+        return frozenset()

@@ -1,0 +1,232 @@
+"""
+Lookups: which users are behind these 3PIDs?
+
+Source: Identity Service API v1.19, "Association lookup"; r0.3.0, "lookup".
+"""
+
+from binascii import a2b_base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+
+from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable
+from mxisd.model.associations import Association
+from mxisd.model.hashing import NONE, SHA256
+from mxisd.model.policy import may_recurse
+from mxisd.model.requesters import Network, Requester
+from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.ports import IKeyRing, IThreePidResolver, LookupContext, Resolution
+
+HASH_LENGTH = 43
+DIGEST_BYTES = 32
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
+class Hashes(Protocol):
+    """What a lookup needs of the hash index."""
+
+    def current_pepper(self) -> str:
+        """The pepper that clients are to use."""
+
+    def is_served(self, pepper: str) -> bool:
+        """Whether lookups with this pepper are still answered."""
+
+    def find(self, pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        """User IDs by digest, of a pepper that is served."""
+
+
+@frozen
+class HashDetails:
+    """What clients need to know before they look up."""
+
+    pepper: str
+    algorithms: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class LookupPolicy:
+    """
+    The settings of lookups.
+
+    :ivar timeout: The longest a lookup takes, in seconds.
+    :ivar recursion_enabled: Whether other servers are ever asked.
+    :ivar recursion_networks: For whom they are.
+    :ivar bulk_enabled: Whether v1 bulk lookups are answered.
+    """
+
+    algorithms: tuple[str, ...]
+    timeout: float
+    recursion_enabled: bool
+    recursion_networks: tuple[Network, ...]
+    bulk_enabled: bool
+
+
+class Lookup:
+    """Answers lookups, by hash and in the clear."""
+
+    def __init__(
+        self,
+        policy: LookupPolicy,
+        resolver: IThreePidResolver,
+        hashes: Hashes,
+        key_ring: IKeyRing,
+        clock: IReactorTime,
+    ) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        self._hashes = hashes
+        self._key_ring = key_ring
+        self._clock = clock
+
+    def hash_details(self) -> HashDetails:
+        """The pepper and the algorithms for the next lookup."""
+        return HashDetails(self._hashes.current_pepper(), self._policy.algorithms)
+
+    def require_algorithm(self, name: str) -> None:
+        """
+        Let an algorithm pass that we offer.
+
+        :raise InvalidParam: For any other.
+        """
+        if name not in self._policy.algorithms:
+            offered = ", ".join(self._policy.algorithms)
+            raise InvalidParam(f"The algorithm is not one of {offered}.")
+
+    def by_hash(self, pepper: str, hashes: Sequence[str]) -> Mapping[str, str]:
+        """
+        Find users by lookup hash; no store is asked.
+
+        :param hashes: As the client sent them; malformed ones match nothing.
+        :return: User IDs by the client's own strings.
+        :raise InvalidPepper: If the pepper is not served any more.
+        """
+        self._require_pepper(SHA256, pepper)
+        digests = digests_of(hashes)
+        found = self._hashes.find(pepper, list(digests.values()))
+        if not found:
+            return {}
+        return {text: found[d] for text, d in digests.items() if d in found}
+
+    async def in_clear(
+        self, pepper: str, addresses: Sequence[str], requester: Requester
+    ) -> Mapping[str, str]:
+        """
+        Find users by ``"<address> <medium>"``; what could not be asked is left out.
+
+        :return: User IDs by the client's own strings.
+        :raise InvalidPepper: If the pepper is not served any more.
+        """
+        self._require_pepper(NONE, pepper)
+        spelled = {text: _split(text) for text in addresses}
+        found = (await self._resolve(spelled.values(), requester)).found
+        return {
+            text: str(found[key])
+            for text, key in spelled.items()
+            if key is not None and key in found
+        }
+
+    async def one(
+        self, medium: str, address: str, requester: Requester
+    ) -> dict[str, Any] | None:
+        """
+        Find one user, as v1 does.
+
+        :return: A signed association with the client's own spelling, ready for JSON.
+        :raise StoreUnavailable: If nobody knew, and somebody could not be asked.
+        """
+        threepid = _canonical_or_none(medium, address)
+        resolution = await self._resolve([threepid], requester)
+        if threepid is None or threepid not in resolution.found:
+            if resolution.unanswered:
+                raise StoreUnavailable("A store could not be asked; try again later.")
+            return None
+        now_ms = int(self._clock.seconds() * 1000)
+        user_id = resolution.found[threepid]
+        association = Association.looked_up(threepid, user_id, now_ms)
+        return self._key_ring.signed(association.content(address))
+
+    async def many(
+        self, pairs: Sequence[tuple[str, str]], requester: Requester
+    ) -> Sequence[tuple[str, str, str]]:
+        """
+        Find users for pairs of medium and address, as the v1 bulk lookup does.
+
+        :return: Medium and address as sent, and the user ID, of the found ones.
+        """
+        if not self._policy.bulk_enabled:
+            return ()
+        keys = [_canonical_or_none(*pair) for pair in pairs]
+        found = (await self._resolve(keys, requester)).found
+        return [
+            (*pair, str(found[key]))
+            for pair, key in zip(pairs, keys, strict=True)
+            if key is not None and key in found
+        ]
+
+    async def _resolve(
+        self, keys: Iterable[ThreePid | None], requester: Requester
+    ) -> Resolution:
+        threepids = frozenset(key for key in keys if key is not None)
+        if not threepids:
+            return Resolution({})
+        recursive = may_recurse(
+            requester, self._policy.recursion_enabled, self._policy.recursion_networks
+        )
+        deadline = self._clock.seconds() + self._policy.timeout
+        return await self._resolver.resolve(
+            threepids, LookupContext(requester, recursive, deadline)
+        )
+
+    def _require_pepper(self, algorithm: str, pepper: str) -> None:
+        if not self._hashes.is_served(pepper):
+            raise InvalidPepper(algorithm, self._hashes.current_pepper())
+
+
+def digests_of(hashes: Sequence[str]) -> Mapping[str, bytes]:
+    """
+    The 32 bytes behind each lookup hash; malformed ones are left out.
+
+    Ten thousand may come at once: they are decoded in one go, or one by one if one
+    of them is malformed.
+    """
+    try:
+        return _decoded(hashes)
+    except ValueError:
+        return {key: value for text in hashes for key, value in _one_decoded(text)}
+
+
+def _one_decoded(text: str) -> Iterable[tuple[str, bytes]]:
+    try:
+        return _decoded([text]).items()
+    except ValueError:
+        return ()
+
+
+def _decoded(hashes: Sequence[str]) -> Mapping[str, bytes]:
+    if any(len(text) != HASH_LENGTH for text in hashes):
+        raise ValueError("a hash has 43 characters")
+    # A 44th character for each makes them whole groups of base64: 33 bytes, of which
+    # the last holds the two bits that must not be there, and nothing else.
+    joined = ("A".join(hashes) + "A").encode("ascii") if hashes else b""
+    decoded = a2b_base64(joined.translate(_TO_STANDARD), strict_mode=True)
+    if any(decoded[DIGEST_BYTES :: DIGEST_BYTES + 1]):
+        raise ValueError("a hash has 256 bits")
+    starts = range(0, len(decoded), DIGEST_BYTES + 1)
+    return {
+        text: decoded[start : start + DIGEST_BYTES]
+        for text, start in zip(hashes, starts, strict=True)
+    }
+
+
+def _split(text: str) -> ThreePid | None:
+    address, _, medium = text.rpartition(" ")
+    return _canonical_or_none(medium, address)
+
+
+def _canonical_or_none(medium: str, address: str) -> ThreePid | None:
+    try:
+        return canonical(medium, address)
+    except IllegalThreePid:
+        return None

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later OR Apache-2.0
+"""
+What a third party implements to bring an identity store to mxisd.
+
+A plug-in author reads this module, ``mxisd.model``, ``mxisd.errors`` and
+``mxisd.testing``, and nothing else. A store is a factory, found by ``twisted.plugin``
+in ``twisted.plugins``, that turns a section of the configuration into a :class:`Store`:
+a record of optional capabilities.
+
+Where a method is declared to return an ``Awaitable``, a coroutine and a ``Deferred``
+are both welcome. Whatever a capability raises counts as "this store could not answer";
+raise :class:`mxisd.errors.StoreUnavailable` to say so on purpose.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from attrs import frozen
+from twisted.application.service import IService
+from twisted.plugin import IPlugin
+from zope.interface import Attribute, Interface
+
+from mxisd.model.identifiers import UserId
+from mxisd.model.login import Verdict
+from mxisd.model.profiles import DirectoryPage, Profile, SearchBy
+from mxisd.model.secret import Secret
+from mxisd.model.threepids import ThreePid
+
+Settings = TypeVar("Settings")
+
+BATCH_LIMIT = 1000
+
+Put = Callable[[Sequence[tuple[ThreePid, UserId]]], Awaitable[None]]
+"""Takes a batch of at most :data:`BATCH_LIMIT`; await it before the next one."""
+
+
+class IThreePidLookup(Interface):
+    """Finds the users behind 3PIDs."""
+
+    def lookup(threepids: frozenset[ThreePid]) -> Awaitable[Mapping[ThreePid, UserId]]:
+        """
+        Find as many of these as the store knows, in as few questions as it can.
+
+        :return: The found ones only; a 3PID that is left out is known to be absent.
+        :raise StoreUnavailable: If the store could not answer.
+        """
+
+
+class IAssociationSource(Interface):
+    """Lists everything a store knows, so that it can be found by hash."""
+
+    def associations(put: Put) -> Awaitable[None]:
+        """
+        Hand over every association in batches, and return when that was all.
+
+        A list that was cut short must raise: what is missing would count as removed.
+
+        :raise StoreUnavailable: If the store could not list itself completely.
+        """
+
+
+class IAuthenticator(Interface):
+    """Checks passwords."""
+
+    def authenticate(user_id: UserId, password: Secret) -> Awaitable[Verdict]:
+        """
+        Judge a password.
+
+        :return: ``Refused`` ends the search: a password is not shown to a second store
+            once one knows the user. A store that cannot tell a wrong password from an
+            unknown user answers ``NoSuchUser``. An empty password is never accepted.
+        :raise StoreUnavailable: If the store could not answer.
+        """
+
+
+class IDirectory(Interface):
+    """Searches people."""
+
+    def search(
+        term: str, by: SearchBy, limit: int, searcher: UserId
+    ) -> Awaitable[DirectoryPage]:
+        """
+        Find people whose name, or whose 3PID, contains the term, whatever the case.
+
+        :param limit: The largest number of entries wanted.
+        :param searcher: Who asks, for stores with rules of their own.
+        :raise StoreUnavailable: If the store could not answer.
+        """
+
+
+class IProfile(Interface):
+    """Tells what is known about a user."""
+
+    def profile(user_id: UserId) -> Awaitable[Profile | None]:
+        """
+        Describe a user.
+
+        :return: ``None`` for a user whom this store does not know.
+        :raise StoreUnavailable: If the store could not answer.
+        """
+
+
+class IRoomNames(Interface):
+    """Tells the names of rooms."""
+
+    def room_name(room_id: str) -> Awaitable[str | None]:
+        """
+        Name a room.
+
+        :raise StoreUnavailable: If the store could not answer.
+        """
+
+
+@frozen(kw_only=True)
+class Store:
+    """
+    What a store can do; a capability that is absent or switched off is ``None``.
+
+    :ivar service: Started and stopped with the server; for connections and timers.
+    """
+
+    lookup: IThreePidLookup | None = None
+    associations: IAssociationSource | None = None
+    authenticator: IAuthenticator | None = None
+    directory: IDirectory | None = None
+    profile: IProfile | None = None
+    room_names: IRoomNames | None = None
+    service: IService | None = None
+
+
+@frozen(kw_only=True)
+class Tools:
+    """
+    What a store is given to work with.
+
+    :ivar name: The name of this store in the configuration, for its log lines.
+    :ivar domain: ``matrix.domain``: the server name of users known by localpart.
+    :ivar reactor: For sockets, processes, threads and timers.
+    :ivar http: An HTTP client (``treq.client.HTTPClient``) for servers that the
+        operator named: any address, bounded in time and size.
+    """
+
+    name: str
+    domain: str
+    reactor: Any
+    http: Any
+
+
+class ISection(Interface):
+    """A section of the configuration file, handed to a store's factory."""
+
+    values = Attribute(
+        "The section as plain mappings, lists and scalars, without ``name``, ``type`` "
+        "and ``enabled``; ``${…}`` is resolved."
+    )
+
+    def read(settings: type[Settings]) -> Settings:
+        """
+        Read the section into a settings class (see :mod:`mxisd.model.settings`).
+
+        :raise ConfigError: With every unknown key, wrong type and failed check.
+        """
+
+
+class IStoreFactory(IPlugin):
+    """Makes stores of one type; a plug-in in ``twisted.plugins`` provides it."""
+
+    store_type = Attribute(
+        "The word in ``type:``, and the name of the classic section."
+    )
+    summary = Attribute("One line for the list of known types.")
+
+    def parse(section: ISection) -> Any:
+        """
+        Judge a section; pure: no socket, no file.
+
+        :return: Whatever :meth:`build` wants.
+        :raise ConfigError: With paths relative to the section.
+        """
+
+    def build(settings: Any, tools: Tools) -> Store:
+        """
+        Make the store. Connections are opened by its service or at the first question.
+
+        :param settings: What :meth:`parse` returned.
+        """

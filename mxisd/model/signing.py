@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later OR Apache-2.0
+"""
+Ed25519 keys and signed JSON.
+
+Source: Matrix specification v1.19, appendices, "Signing JSON".
+"""
+
+import re
+from copy import deepcopy
+from typing import Any
+
+from attrs import field, frozen
+from nacl.signing import SigningKey as NaclSigningKey
+from signedjson.key import NACL_ED25519
+from signedjson.sign import sign_json
+from unpaddedbase64 import decode_base64, encode_base64
+
+_KEY_ID = re.compile(r"ed25519:([A-Za-z0-9_-]{1,64})")
+
+
+def serial_of(key_id: str) -> str | None:
+    """The serial in a key ID such as ``ed25519:0``; ``None`` for other algorithms."""
+    match = _KEY_ID.fullmatch(key_id)
+    return match[1] if match else None
+
+
+@frozen
+class SigningKey:
+    """
+    An Ed25519 private key and its serial.
+
+    :ivar serial: What follows ``ed25519:`` in its key ID.
+    :ivar seed: The 32 secret bytes.
+    """
+
+    serial: str
+    seed: bytes = field(repr=False)
+    _key: Any = field(init=False, repr=False, eq=False)
+
+    @_key.default
+    def _make_key(self) -> Any:
+        key: Any = NaclSigningKey(self.seed)
+        key.alg, key.version = NACL_ED25519, self.serial
+        return key
+
+    @property
+    def key_id(self) -> str:
+        """``ed25519:<serial>``."""
+        return f"{NACL_ED25519}:{self.serial}"
+
+    @property
+    def public_key(self) -> str:
+        """The public half in unpadded standard base64."""
+        return encode_base64(bytes(self._key.verify_key))
+
+    def signed(self, content: dict[str, Any], name: str) -> dict[str, Any]:
+        """A copy of the content with our signature added under that server name."""
+        return dict(sign_json(deepcopy(content), name, self._key))
+
+
+def key_bytes(text: str) -> bytes | None:
+    """
+    The bytes of a public key as a caller spelled it; ``None`` if it is none.
+
+    Both base64 alphabets count, and a blank where a ``+`` was decoded carelessly.
+    """
+    standard = text.strip("=").replace(" ", "+").replace("-", "+").replace("_", "/")
+    try:
+        return bytes(decode_base64(standard))
+    except ValueError:
+        return None

@@ -1,0 +1,255 @@
+"""The interfaces inside: what features need, and adapters provide."""
+
+from collections.abc import Awaitable, Mapping, Sequence, Set
+from typing import Any
+
+from attrs import frozen
+from zope.interface import Attribute, Interface
+
+from mxisd.model.associations import Association
+from mxisd.model.hashing import Generation
+from mxisd.model.identifiers import ServerName, UserId
+from mxisd.model.requesters import Requester
+from mxisd.model.secret import Secret
+from mxisd.model.threepids import ThreePid
+
+
+class IRandom(Interface):
+    """Randomness, injected like the clock."""
+
+    def token_bytes(size: int) -> bytes:
+        """Random bytes fit for secrets."""
+
+    def alphanumeric(length: int) -> str:
+        """A random text of ``[0-9A-Za-z]`` fit for secrets."""
+
+
+# --- Resolver -------------------------------------------------------------------------
+
+
+@frozen
+class LookupContext:
+    """
+    On whose behalf a lookup runs, and how far it may go.
+
+    :ivar recursive: Whether remote servers may be asked.
+    :ivar deadline: The reactor time, in seconds, at which the answer must be given.
+    """
+
+    requester: Requester
+    recursive: bool
+    deadline: float
+
+
+@frozen
+class Resolution:
+    """
+    What a resolver found.
+
+    :ivar unanswered: The names of the stores and servers that could not be asked.
+    """
+
+    found: Mapping[ThreePid, UserId]
+    unanswered: frozenset[str] = frozenset()
+
+
+class IThreePidResolver(Interface):
+    """Answers lookups from one source, or from many."""
+
+    name = Attribute("What it is called among the unanswered ones.")
+
+    def resolve(
+        threepids: frozenset[ThreePid], context: LookupContext
+    ) -> Awaitable[Resolution]:
+        """Find what can be found in time; never raises for a sick source."""
+
+
+class IAnswering(Interface):
+    """Something whose answers are watched."""
+
+    is_answering = Attribute("Whether its last answer came, and made sense.")
+
+
+# --- Records --------------------------------------------------------------------------
+
+
+@frozen
+class AccountRecord:
+    """A registered account token; the token itself is never stored."""
+
+    token_hash: bytes
+    user_id: UserId
+    expires_ms: int
+
+
+class IAccountRecords(Interface):
+    """Registered account tokens."""
+
+    def account(token_hash: bytes) -> AccountRecord | None:
+        """Find a token by key, at once; expired ones too."""
+
+    def add_account(record: AccountRecord) -> Awaitable[None]:
+        """Remember a token."""
+
+    def remove_account(token_hash: bytes) -> Awaitable[bool]:
+        """Forget a token; tells whether it was there."""
+
+    def purge_accounts(now_ms: int) -> Awaitable[int]:
+        """Forget what has expired; tells how many."""
+
+
+class ITermsRecords(Interface):
+    """Who accepted which documents; kept for ever, per user."""
+
+    def accepted_urls(user_id: UserId) -> frozenset[str]:
+        """The URLs that a user has accepted, at once."""
+
+    def accept_urls(user_id: UserId, urls: Set[str], now_ms: int) -> Awaitable[None]:
+        """Remember an acceptance; repeating it changes nothing."""
+
+
+class IPepperRecords(Interface):
+    """The peppers of the hashed lookup: current, in grace, being built."""
+
+    def generations() -> Awaitable[Sequence[Generation]]:
+        """Those that may still be answered, the current one first."""
+
+    def prepare_pepper(pepper: str) -> Awaitable[None]:
+        """
+        Announce a pepper that is being built, and hash every binding with it.
+
+        From then on each bind writes a hash for it too.
+        """
+
+    def promote_pepper(pepper: str, now_ms: int, grace_ms: int) -> Awaitable[None]:
+        """Make a prepared pepper the current one; its predecessor enters its grace."""
+
+    def purge_peppers(now_ms: int) -> Awaitable[Sequence[str]]:
+        """
+        Forget peppers whose grace is over, and preparations that never finished.
+
+        :return: The peppers forgotten.
+        """
+
+
+class IBindingRecords(Interface):
+    """The associations that users published with us."""
+
+    def bound(threepids: Set[ThreePid]) -> Awaitable[Mapping[ThreePid, UserId]]:
+        """Find the current owners of these."""
+
+    def bound_by_digest(pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        """Find owners by lookup hash, at once, as texts."""
+
+    def bind(association: Association) -> Awaitable[None]:
+        """Publish; a 3PID has one owner, the newest. Its hashes are written with it."""
+
+    def unbind(threepid: ThreePid, user_id: UserId) -> Awaitable[bool]:
+        """Withdraw, hashes included; tells whether that binding was there."""
+
+
+class IRecordsHealth(Interface):
+    """Whether our own tables work."""
+
+    def check() -> Awaitable[None]:
+        """
+        Read something.
+
+        :raise RecordsUnavailable: If that fails.
+        """
+
+
+# --- Hash index -----------------------------------------------------------------------
+
+
+class IHashIndex(Interface):
+    """One generation of the index file, open for reading."""
+
+    count = Attribute("How many hashes it holds.")
+
+    def find(digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        """
+        Find the user IDs behind 32-byte lookup digests, on the calling thread.
+
+        :return: The found ones, as texts ready for the reply.
+        """
+
+    def close() -> None:
+        """Release the file."""
+
+
+@frozen
+class Listed:
+    """
+    A finished listing.
+
+    :ivar is_changed: ``False`` only if it surely equals the source's former one.
+    """
+
+    count: int
+    is_changed: bool
+
+
+class IListing(Interface):
+    """A source's list while it is being taken."""
+
+    def add(associations: Sequence[tuple[ThreePid, UserId]]) -> Awaitable[None]:
+        """Stage a batch."""
+
+    def commit() -> Awaitable[Listed]:
+        """Let it replace the source's former list."""
+
+    def abandon() -> Awaitable[None]:
+        """Drop what was staged; the source's former list stays."""
+
+
+class IHashFiles(Interface):
+    """The folder of listings and index files; local to this node."""
+
+    def listing(source: str) -> Awaitable[IListing]:
+        """Start to take a source's list."""
+
+    def build(pepper: str, sources: Sequence[str]) -> Awaitable[IHashIndex]:
+        """
+        Make the index file of a pepper from the listings.
+
+        :param sources: In order of priority: the first that lists a 3PID wins.
+        """
+
+    def open(pepper: str) -> Awaitable[IHashIndex | None]:
+        """Open the file of a pepper from an earlier run; ``None`` if there is none."""
+
+    def retain(peppers: Set[str], sources: Set[str]) -> Awaitable[None]:
+        """Delete the files of every other pepper and source."""
+
+
+# --- Keys and servers -----------------------------------------------------------------
+
+
+class IKeyRing(Interface):
+    """Our long-term signing keys, and the ephemeral ones of invites."""
+
+    def public_key(key_id: str) -> str | None:
+        """The public key of a long-term key, unpadded base64."""
+
+    def is_valid(public_key: str) -> bool:
+        """Whether this is one of our valid long-term keys, in any base64 spelling."""
+
+    def is_ephemeral_valid(public_key: str) -> bool:
+        """Whether this is the valid key of an invite, in any base64 spelling."""
+
+    def signed(content: dict[str, Any]) -> dict[str, Any]:
+        """A copy of the content, signed with our current key under our server name."""
+
+
+class IHomeserver(Interface):
+    """Questions to homeservers."""
+
+    def openid_user(server_name: ServerName, token: Secret) -> Awaitable[str]:
+        """
+        Ask a homeserver whose OpenID token this is.
+
+        :return: The ``sub`` of its answer, unchecked.
+        :raise HomeserverRejectedToken: If the homeserver does not know the token.
+        :raise HomeserverUnavailable: If it could not be found or asked.
+        """

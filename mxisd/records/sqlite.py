@@ -1,0 +1,114 @@
+"""Our tables in an SQLite file: where it is, its modes, its migrations."""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from mxisd.drivers.sqlite import BUSY_TIMEOUT, SqliteDatabase
+from mxisd.errors import RecordsUnavailable
+from mxisd.records.migrations import Migration, migrations
+
+MEMORY = ":memory:"
+
+log = Logger()
+
+
+class SqliteRecords(Service):
+    """
+    Our tables: made when the server is assembled, open while it runs.
+
+    :ivar database: What the record classes work on.
+    :ivar folder: Where the file is; goes with it if it is a temporary one.
+    """
+
+    def __init__(self, path: str, call_in_reactor: Callable[..., Any]) -> None:
+        """
+        Create and migrate the file as needed, and close it again.
+
+        A daemon forks after this, and may change its folder.
+
+        :param path: ``:memory:`` makes a private temporary file.
+        :raise RecordsUnavailable: If that fails.
+        """
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if path == MEMORY:
+            self._temporary = tempfile.TemporaryDirectory(prefix="mxisd-")
+            path = str(Path(self._temporary.name, "records.db"))
+        file = Path(path).absolute()
+        self.folder = file.parent
+        try:
+            _prepare_file(file)
+            migrate(file, migrations())
+        except (OSError, sqlite3.Error) as error:
+            raise RecordsUnavailable(f"{path} cannot be used: {error}") from error
+        self.database = SqliteDatabase(file, call_in_reactor)
+
+    def startService(self) -> None:
+        """Open; a file that was good a moment ago and is no more ends the server."""
+        super().startService()
+        try:
+            self.database.open()
+        except RecordsUnavailable as error:
+            log.critical("storage: {error}", error=error)
+            raise SystemExit(1) from error
+
+    def stopService(self) -> "Deferred[None]":
+        """Commit what was accepted, and close."""
+        super().stopService()
+        return self.database.close().addCallback(self._clean)
+
+    def _clean(self, _: object) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+def _prepare_file(path: Path) -> None:
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700, parents=True)
+    # Opened first by us, so that it is never readable to others, not even at once.
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def migrate(path: Path, steps: tuple[Migration, ...]) -> None:
+    """
+    Apply the steps that a file has not seen, each in a transaction of its own.
+
+    :raise RecordsUnavailable: If the file was made by a newer version.
+    """
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+    try:
+        version, newest = _version(connection), steps[-1].number
+        if version > newest:
+            raise RecordsUnavailable(
+                f"{path} was made by a newer mxisd (schema {version}, this one knows "
+                f"{newest}); install that version again"
+            )
+        for step in steps:
+            _apply(connection, step)
+    finally:
+        connection.close()
+
+
+def _apply(connection: sqlite3.Connection, step: Migration) -> None:
+    # The version is read under the lock: another process may just have been faster.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(connection) < step.number:
+            for statement in step.statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={step.number:d}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        connection.rollback()
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

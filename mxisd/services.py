@@ -1,0 +1,73 @@
+"""What starts and stops with the server, and belongs to no layer below."""
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+
+from mxisd.background import BackgroundTasks
+from mxisd.features.hash_index import HashIndex
+from mxisd.web.site import IdentitySite
+
+CHECK_SECONDS = 60
+
+log = Logger()
+
+
+class HashIndexService(Service):
+    """Keeps the hash index going."""
+
+    def __init__(
+        self, index: HashIndex, background: BackgroundTasks, refresh_seconds: float
+    ) -> None:
+        self._index = index
+        self._background = background
+        background.every(refresh_seconds, index.refresh, "listing the stores")
+        background.every(CHECK_SECONDS, index.rotate_if_due, "replacing the pepper")
+
+    def startService(self) -> None:
+        """Serve what there is, then list the stores for the first time."""
+        super().startService()
+        self._background.spawn(self._start(), "starting the hash index")
+
+    def stopService(self) -> None:
+        """Release the files."""
+        super().stopService()
+        self._index.close()
+
+    async def _start(self) -> None:
+        await self._index.start()
+        await self._index.refresh()
+
+
+class ListeningService(Service):
+    """Listens; a port that is taken ends the server with one clear line."""
+
+    def __init__(self, reactor: Any, site: IdentitySite, host: str, port: int) -> None:
+        self._reactor = reactor
+        self._site = site
+        self._host = host
+        self._port = port
+        self._listening: Any = None
+
+    def privilegedStartService(self) -> None:
+        """Listen."""
+        try:
+            self._listening = self._reactor.listenTCP(
+                self._port, self._site, interface=self._host, backlog=511
+            )
+        except CannotListenError as error:
+            log.critical("server.port: {error}", error=error)
+            raise SystemExit(1) from error
+
+    def startService(self) -> None:
+        """Say so."""
+        super().startService()
+        at = self._listening.getHost()
+        log.info("Listening on {host}:{port}", host=at.host, port=at.port)
+
+    def stopService(self) -> Any:
+        """Stop listening."""
+        super().stopService()
+        return self._listening.stopListening()

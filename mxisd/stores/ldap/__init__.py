@@ -1,0 +1,1 @@
+"""An LDAP directory as an identity store."""

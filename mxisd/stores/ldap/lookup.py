@@ -1,0 +1,181 @@
+"""3PID lookups in a directory, and the list of everybody in it."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from mxisd.drivers.ldap import filters
+from mxisd.drivers.ldap.client import LdapClient, ListCut
+from mxisd.drivers.ldap.connection import Search
+from mxisd.drivers.ldap.decoder import Entry
+from mxisd.drivers.ldap.filters import Filter
+from mxisd.interfaces import BATCH_LIMIT, IAssociationSource, IThreePidLookup, Put
+from mxisd.model.identifiers import UserId
+from mxisd.model.threepids import ThreePid
+from mxisd.stores.ldap.entries import Reader
+from mxisd.stores.ldap.queries import Owners, Query
+
+log = Logger()
+
+LOOKUP_BATCH = 100
+"""3PIDs in one search: more make servers slower again."""
+
+PAGE_SIZE = 500
+"""Entries in one page of a list: most servers allow so many."""
+
+PORTION = 100
+"""Entries of a page that are read at a stretch, so that others get their turn."""
+
+
+@frozen(kw_only=True)
+class Directory:
+    """
+    What every capability asks.
+
+    :ivar name: The store's, for the log.
+    :ivar bases: Subtrees in order of priority.
+    """
+
+    name: str
+    client: LdapClient
+    bases: Sequence[str]
+    reader: Reader
+
+
+@implementer(IThreePidLookup)
+@frozen
+class LdapLookup:
+    """
+    Finds users by 3PID.
+
+    :ivar restriction: Only entries for which this holds; ``None`` for all.
+    """
+
+    directory: Directory
+    queries: Mapping[str, Query]
+    restriction: Filter | None
+
+    async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
+        """Ask medium by medium, in batches; an earlier subtree goes first."""
+        found: dict[ThreePid, UserId] = {}
+        for medium, query in self.queries.items():
+            wanted = [each for each in threepids if each.medium == medium]
+            for start in range(0, len(wanted), LOOKUP_BATCH):
+                batch = wanted[start : start + LOOKUP_BATCH]
+                found.update(await self._found(query, batch))
+        return found
+
+    async def _found(
+        self, query: Query, batch: Sequence[ThreePid]
+    ) -> Mapping[ThreePid, UserId]:
+        found: dict[ThreePid, UserId] = {}
+        for base in self.directory.bases:
+            missing = [each for each in batch if each not in found]
+            if missing:
+                owners = await self._owners(base, query, missing)
+                found.update(owners.found)
+                self._report(owners, missing[0].medium)
+        return found
+
+    async def _owners(
+        self, base: str, query: Query, wanted: Sequence[ThreePid]
+    ) -> Owners:
+        try:
+            entries = await self._entries(base, query, wanted)
+        except ListCut:
+            if len(wanted) == 1:
+                raise
+            owners = None
+        else:
+            owners = query.owners(entries, wanted)
+        if owners is not None:
+            return owners
+        half = len(wanted) // 2
+        first = await self._owners(base, query, wanted[:half])
+        second = await self._owners(base, query, wanted[half:])
+        return Owners(
+            {**first.found, **second.found}, first.ambiguous + second.ambiguous
+        )
+
+    async def _entries(
+        self, base: str, query: Query, wanted: Sequence[ThreePid]
+    ) -> Sequence[Entry]:
+        wanted_filter = restricted(query.filter(wanted), self.restriction)
+        return await self.directory.client.search(
+            Search(base=base, filter=wanted_filter, attributes=query.attributes)
+        )
+
+    def _report(self, owners: Owners, medium: str) -> None:
+        if owners.ambiguous:
+            log.warn(
+                "In {store}, {count} addresses of medium {medium} belong to several "
+                "users; the one whose DN sorts first is taken",
+                store=self.directory.name,
+                count=owners.ambiguous,
+                medium=medium,
+            )
+
+
+@implementer(IAssociationSource)
+@frozen
+class LdapListing:
+    """
+    Lists everybody with everything, page by page.
+
+    :ivar restriction: Only entries for which this holds; ``None`` for all.
+    """
+
+    directory: Directory
+    restriction: Filter | None
+
+    async def associations(self, put: Put) -> None:
+        """Hand over each page as it comes."""
+        skipped = 0
+
+        async def take(entries: Sequence[Entry]) -> None:
+            nonlocal skipped
+            for start in range(0, len(entries), PORTION):
+                skipped += await self._put(entries[start : start + PORTION], put)
+
+        for base in self.directory.bases:
+            search = self._search(base)
+            await self.directory.client.each_page(search, PAGE_SIZE, take)
+        self._report(skipped)
+
+    async def _put(self, entries: Sequence[Entry], put: Put) -> int:
+        """Hand over some entries; tells how many of them are no users."""
+        reader = self.directory.reader
+        users = reader.users(entries)
+        pairs = [
+            (t, user) for entry, user in users for t in reader.all_threepids(entry)
+        ]
+        for start in range(0, len(pairs), BATCH_LIMIT):
+            await put(pairs[start : start + BATCH_LIMIT])
+        return len(entries) - len(users)
+
+    def _search(self, base: str) -> Search:
+        reader = self.directory.reader
+        attributes = reader.threepid_attributes
+        reachable = filters.any_of([filters.present(name) for name in attributes])
+        return Search(
+            base=base,
+            filter=restricted(reachable, self.restriction),
+            attributes=[reader.uid_attribute, *attributes],
+        )
+
+    def _report(self, skipped: int) -> None:
+        if skipped:
+            log.warn(
+                "{count} entries of {store} have no legal user ID in {attribute}; "
+                "nobody finds them",
+                store=self.directory.name,
+                count=skipped,
+                attribute=self.directory.reader.uid_attribute,
+            )
+
+
+def restricted(what: Filter, restriction: Filter | None) -> Filter:
+    """Both hold."""
+    return what if restriction is None else filters.all_of([restriction, what])

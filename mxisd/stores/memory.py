@@ -1,0 +1,187 @@
+"""People who are written in the configuration itself."""
+
+import hmac
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+from attrs import frozen
+from zope.interface import implementer
+
+from mxisd.errors import ConfigError, Problem
+from mxisd.interfaces import (
+    BATCH_LIMIT,
+    IAssociationSource,
+    IAuthenticator,
+    IDirectory,
+    IProfile,
+    ISection,
+    IThreePidLookup,
+    Put,
+    Store,
+    Tools,
+)
+from mxisd.model.identifiers import IllegalIdentifier, UserId
+from mxisd.model.login import Accepted, NoSuchUser, Refused, Verdict
+from mxisd.model.profiles import DirectoryEntry, DirectoryPage, Profile, SearchBy
+from mxisd.model.secret import Secret
+from mxisd.model.settings import option
+from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+
+
+@frozen(kw_only=True)
+class ThreePidSettings:
+    """One 3PID of a person."""
+
+    medium: str = option("``email``, ``msisdn`` or a medium of your own.")
+    address: str = option("The address; phone numbers in international form.")
+
+
+@frozen(kw_only=True)
+class IdentitySettings:
+    """One person."""
+
+    username: str = option("The localpart of the user ID; it is lower-cased.")
+    password: Secret | None = option("Without one the user cannot log in.", None)
+    display_name: str | None = option("The name that others see.", None)
+    threepids: tuple[ThreePidSettings, ...] = option("3PIDs that lead here.", ())
+    roles: tuple[str, ...] = option("Roles, for policies.", ())
+
+
+@frozen(kw_only=True)
+class MemorySettings:
+    """People who are written in the configuration itself."""
+
+    identities: tuple[IdentitySettings, ...] = option("The people.", ())
+    hash_enabled: bool = option("Whether they are found by hash.", True)
+
+
+@frozen
+class _Person:
+    user_id: UserId
+    password: Secret | None
+    profile: Profile
+
+    @property
+    def entry(self) -> DirectoryEntry:
+        return DirectoryEntry(self.user_id, self.profile.display_name)
+
+    def matches(self, term: str, by: SearchBy) -> bool:
+        if by is SearchBy.THREEPID:
+            texts = [threepid.address for threepid in self.profile.threepids]
+        else:
+            texts = [self.user_id.localpart, self.profile.display_name or ""]
+        return any(term.casefold() in text.casefold() for text in texts)
+
+
+def parse(section: ISection) -> MemorySettings:
+    """
+    Judge the section.
+
+    :raise ConfigError: Also for names and addresses that are illegal or there twice.
+    """
+    settings = section.read(MemorySettings)
+    problems = [*_username_problems(settings), *_threepid_problems(settings)]
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def build(settings: MemorySettings, tools: Tools) -> Store:
+    """Make the store."""
+    people = _People([_person(one, tools.domain) for one in settings.identities])
+    return Store(
+        lookup=people,
+        associations=people if settings.hash_enabled else None,
+        authenticator=people,
+        directory=people,
+        profile=people,
+    )
+
+
+@implementer(IThreePidLookup, IAssociationSource, IAuthenticator, IDirectory, IProfile)
+class _People:
+    def __init__(self, people: Sequence[_Person]) -> None:
+        self._people: Mapping[UserId, _Person] = {p.user_id: p for p in people}
+        self._owners: Mapping[ThreePid, UserId] = {
+            threepid: person.user_id
+            for person in people
+            for threepid in person.profile.threepids
+        }
+
+    async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
+        owners = self._owners
+        return {each: owners[each] for each in threepids if each in owners}
+
+    async def associations(self, put: Put) -> None:
+        rest = iter(self._owners.items())
+        while batch := list(islice(rest, BATCH_LIMIT)):
+            await put(batch)
+
+    async def authenticate(self, user_id: UserId, password: Secret) -> Verdict:
+        person = self._person(user_id)
+        if person is None:
+            return NoSuchUser()
+        if not password or not person.password or not _same(password, person.password):
+            return Refused()
+        return Accepted(person.user_id, person.profile)
+
+    async def search(
+        self, term: str, by: SearchBy, limit: int, searcher: UserId
+    ) -> DirectoryPage:
+        hits = [p.entry for p in self._people.values() if p.matches(term, by)]
+        return DirectoryPage(tuple(hits[:limit]), limited=len(hits) > limit)
+
+    async def profile(self, user_id: UserId) -> Profile | None:
+        person = self._person(user_id)
+        return None if person is None else person.profile
+
+    def _person(self, user_id: UserId) -> _Person | None:
+        # Historical user IDs have capitals, whereas ours are lower-cased.
+        lowered = UserId(user_id.localpart.lower(), user_id.server_name)
+        return self._people.get(lowered)
+
+
+def _same(one: Secret, other: Secret) -> bool:
+    return hmac.compare_digest(
+        one.value.encode(errors="surrogatepass"),
+        other.value.encode(errors="surrogatepass"),
+    )
+
+
+def _person(settings: IdentitySettings, domain: str) -> _Person:
+    threepids = frozenset(canonical(t.medium, t.address) for t in settings.threepids)
+    profile = Profile(settings.display_name, threepids, frozenset(settings.roles))
+    return _Person(UserId.of(settings.username, domain), settings.password, profile)
+
+
+def _username_problems(settings: MemorySettings) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, identity in enumerate(settings.identities):
+        path = f"identities.{index}.username"
+        try:
+            username = UserId.of(identity.username, "example.org").localpart
+        except IllegalIdentifier as error:
+            yield Problem(path, f"is {error}: letters, digits and ._=/+- are allowed")
+            continue
+        if username in seen:
+            yield Problem(path, "is there twice, or differs only in capitals")
+        seen.add(username)
+
+
+def _threepid_problems(settings: MemorySettings) -> Iterator[Problem]:
+    seen: set[ThreePid] = set()
+    for path, threepid in _threepids(settings):
+        try:
+            known = canonical(threepid.medium, threepid.address)
+        except IllegalThreePid as error:
+            yield Problem(path, str(error))
+            continue
+        if known in seen:
+            yield Problem(path, "is there twice: a 3PID leads to one person")
+        seen.add(known)
+
+
+def _threepids(settings: MemorySettings) -> Iterable[tuple[str, ThreePidSettings]]:
+    for index, identity in enumerate(settings.identities):
+        for number, threepid in enumerate(identity.threepids):
+            yield f"identities.{index}.threepids.{number}.address", threepid

@@ -1,0 +1,134 @@
+"""``twistd mxisd``: the command line."""
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from attrs import evolve
+from twisted.application.service import IService, MultiService
+from twisted.logger import ILogObserver
+from twisted.python import usage
+
+from mxisd import __version__
+from mxisd.assembly import assemble
+from mxisd.config.dump import dump
+from mxisd.config.loader import Loaded, load
+from mxisd.config.sections import Config
+from mxisd.errors import ConfigError, Problem, RecordsUnavailable
+from mxisd.logs import log_observer, with_level_of
+from mxisd.plugins import find_factories
+
+DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
+
+
+class Options(usage.Options):
+    """The options of ``twistd mxisd``."""
+
+    longdesc = "A federated Matrix identity server."
+    optParameters = [  # noqa: RUF012
+        ["config", "c", None, "The configuration file (mxisd.yaml or ma1sd.yaml)."],
+    ]
+    optFlags = [  # noqa: RUF012
+        ["check-config", None, "Judge the configuration, and exit."],
+        ["dump-config", None, "Print the effective configuration, and exit."],
+    ]
+
+    config: Config
+
+    def opt_version(self) -> NoReturn:
+        """Print the version, and exit."""
+        print(f"mxisd {__version__}")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        """Read the configuration; what is wrong with it is printed, a line each."""
+        path = self["config"] or _default_file()
+        loaded = _load(path)
+        _report(path, "warning: ", loaded.warnings)
+        if self["dump-config"]:
+            print(dump(loaded.config), end="")
+            raise SystemExit(0)
+        if self["check-config"]:
+            print(f"{path}: good")
+            raise SystemExit(0)
+        self.config = loaded.config
+
+
+class _Root(MultiService):
+    """The server, bringing its own log observer to the application."""
+
+    log_observer: ILogObserver | None = None
+
+    def setServiceParent(self, parent: object) -> None:
+        """Join the application."""
+        super().setServiceParent(parent)
+        if self.log_observer is not None:
+            parent.setComponent(ILogObserver, self.log_observer)  # type: ignore[attr-defined]
+
+    def startService(self) -> None:
+        """Start; what is there by now is there for good."""
+        super().startService()
+        # Going through it again and again, the garbage collector would block the
+        # reactor for 50 ms each time.
+        gc.collect()
+        gc.freeze()
+
+
+def makeService(options: Options) -> IService:
+    """
+    Make the server that the options describe.
+
+    What fails before anything listens is one clean line, not a traceback.
+    """
+    from twisted.internet import reactor  # noqa: PLC0415
+
+    root = _Root()
+    try:
+        assemble(options.config, reactor).setServiceParent(root)
+    except ConfigError as error:
+        _refuse("mxisd", error.problems)
+    except RecordsUnavailable as error:
+        _refuse("mxisd", [Problem("storage", str(error))])
+    twistd = options.parent
+    if twistd is not None and "logfile" in twistd and not twistd.get("syslog"):
+        root.log_observer = log_observer(options.config.logging, twistd)
+    return root
+
+
+def _default_file() -> str:
+    found = [name for name in DEFAULT_FILES if Path(name).exists()]
+    if found:
+        return found[0]
+    _refuse("mxisd", [Problem("-c", f"name a configuration file ({DEFAULT_FILES[0]})")])
+
+
+def _load(path: str) -> Loaded:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        _refuse(path, [Problem("-c", f"cannot be read: {error}")])
+    try:
+        loaded = load(
+            text,
+            environment=os.environ,
+            read_file=lambda name: Path(name).read_text(encoding="utf-8"),
+            factories=find_factories(),
+        )
+        logging = with_level_of(os.environ, loaded.config.logging)
+        return evolve(loaded, config=evolve(loaded.config, logging=logging))
+    except ConfigError as error:
+        _refuse(path, error.problems)
+
+
+def _refuse(path: str, problems: Sequence[Problem]) -> NoReturn:
+    _report(path, "", problems)
+    raise SystemExit(1)
+
+
+def _report(path: str, kind: str, problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        place = path if problem.line is None else f"{path}:{problem.line}"
+        print(f"{place}: {kind}{problem.path}: {problem.text}", file=sys.stderr)

@@ -1,0 +1,102 @@
+"""Who is let in: account tokens, terms of service, network addresses."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import lru_cache
+
+from twisted.web.iweb import IRequest
+
+from mxisd.errors import Forbidden, Unauthorized
+from mxisd.features.accounts import Accounts
+from mxisd.features.terms import Terms
+from mxisd.model.identifiers import UserId
+from mxisd.model.requesters import Network, Origin, origin_of
+from mxisd.model.secret import Secret
+from mxisd.web import messages
+
+CACHED_ORIGINS = 1024
+CACHED_HEADER_LENGTH = 200
+
+
+class Auth(Enum):
+    """What a route asks of its callers."""
+
+    NONE = "anybody"
+    INBOUND = "a network that may use the v1 lookups"
+    ACCOUNT = "an account token, and the terms accepted"
+    ACCOUNT_WITHOUT_TERMS = "an account token"
+
+
+def token_of(authorization: Sequence[bytes], query: Mapping[str, str]) -> Secret | None:
+    """
+    Find the account token of a request.
+
+    :param authorization: The values of the header; it goes before the query string,
+        which homeservers still use though the specification has dropped it.
+    """
+    for value in authorization:
+        scheme, _, token = value.strip().partition(b" ")
+        if scheme.lower() == b"bearer":
+            return Secret(token.strip().decode("latin-1"))
+    text = messages.access_token(query)
+    return None if text is None else Secret(text)
+
+
+class Gate:
+    """Applies a route's policy: first the token, then the terms."""
+
+    def __init__(
+        self, accounts: Accounts, terms: Terms, inbound_networks: Sequence[Network]
+    ) -> None:
+        self._accounts = accounts
+        self._terms = terms
+        self._inbound_networks = tuple(inbound_networks)
+
+    def identify(self, auth: Auth, token: Secret | None, path: str) -> UserId:
+        """
+        Tell who the owner of a token is.
+
+        :param path: The path asked for, since policies may cover only some.
+        :raise Unauthorized: If there is no token, or it is nobody's.
+        :raise TermsNotSigned: If terms are outstanding where the route minds.
+        """
+        if not token:
+            raise Unauthorized("An access token is needed.")
+        user_id = self._accounts.authenticate(token)
+        if auth is Auth.ACCOUNT:
+            self._terms.require(user_id, path)
+        return user_id
+
+    def admit_inbound(self, origin: Origin) -> None:
+        """
+        Let requests of servers pass that may use the v1 lookups.
+
+        :raise Forbidden: For all others.
+        """
+        if not origin.is_within(self._inbound_networks):
+            raise Forbidden("Lookups are not answered for your network.")
+
+
+class Origins:
+    """Tells where requests come from."""
+
+    def __init__(self, trusted_proxies: Sequence[Network]) -> None:
+        proxies = tuple(trusted_proxies)
+
+        def find(peer: str, forwarded_for: tuple[str, ...]) -> Origin:
+            return origin_of(peer, forwarded_for, proxies)
+
+        self._find = find
+        self._find_cached = lru_cache(CACHED_ORIGINS)(find)
+
+    def of(self, request: IRequest) -> Origin:
+        """The origin of a request, as far as it can be believed."""
+        # A unix socket's address has no host.
+        peer = getattr(request.getClientAddress(), "host", "")
+        values = request.requestHeaders.getRawHeaders(b"X-Forwarded-For")
+        if not values:
+            return self._find_cached(peer, ())
+        forwarded_for = tuple(value.decode("latin-1") for value in values)
+        if sum(map(len, forwarded_for)) > CACHED_HEADER_LENGTH:
+            return self._find(peer, forwarded_for)
+        return self._find_cached(peer, forwarded_for)

@@ -1,0 +1,131 @@
+"""One table: which failure is answered with which status and error code."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from mxisd import errors
+from mxisd.ports import IRandom
+from mxisd.web import messages
+from mxisd.web.exchange import Reply
+
+REQUEST_ID_LENGTH = 12
+
+log = Logger()
+
+
+def _no_extra(_error: Any) -> Mapping[str, str]:
+    return {}
+
+
+def _hash_hints(error: errors.InvalidPepper) -> Mapping[str, str]:
+    return messages.hash_hints(error.algorithm, error.pepper)
+
+
+@frozen
+class Answer:
+    """
+    How a kind of failure is answered.
+
+    :ivar text: What the caller reads; ``None``: the failure's own message, which was
+        written for the caller.
+    :ivar extra_keys: Further keys of the error object.
+    """
+
+    status: int
+    errcode: str
+    text: str | None = None
+    extra_keys: Callable[[Any], Mapping[str, str]] = _no_extra
+
+
+UNKNOWN = Answer(500, "M_UNKNOWN", "Something went wrong here; it has been logged.")
+LATER = Answer(503, "M_UNKNOWN", "This cannot be answered now; try again later.")
+STOPPING = Answer(503, "M_UNKNOWN", "The request was given up; try again later.")
+BAD_HOMESERVER = Answer(
+    502, "M_UNKNOWN", "The homeserver could not be asked, or its answer is of no use."
+)
+
+# Looked up along a class's ancestors; the families catch what a plug-in adds.
+ANSWERS: Mapping[type[BaseException], Answer] = {
+    errors.MxisdError: UNKNOWN,
+    errors.RequestRefused: Answer(400, "M_UNKNOWN"),
+    errors.NotJson: Answer(400, "M_NOT_JSON"),
+    errors.BadJson: Answer(400, "M_BAD_JSON"),
+    errors.MissingParams: Answer(400, "M_MISSING_PARAMS"),
+    errors.InvalidParam: Answer(400, "M_INVALID_PARAM"),
+    errors.InvalidPepper: Answer(400, "M_INVALID_PEPPER", extra_keys=_hash_hints),
+    errors.TooManyAddresses: Answer(400, "M_TOO_LARGE"),
+    errors.Unauthorized: Answer(401, "M_UNAUTHORIZED"),
+    errors.HomeserverRejectedToken: Answer(401, "M_UNAUTHORIZED"),
+    errors.Forbidden: Answer(403, "M_FORBIDDEN"),
+    errors.TermsNotSigned: Answer(403, "M_TERMS_NOT_SIGNED"),
+    errors.UnknownTerms: Answer(400, "M_UNKNOWN"),
+    errors.NotFound: Answer(404, "M_NOT_FOUND"),
+    errors.UnknownEndpoint: Answer(404, "M_UNRECOGNIZED"),
+    errors.MethodNotAllowed: Answer(405, "M_UNRECOGNIZED"),
+    errors.BodyTooLarge: Answer(413, "M_TOO_LARGE"),
+    errors.Unavailable: LATER,
+    errors.StoreUnavailable: LATER,
+    errors.RecordsUnavailable: LATER,
+    errors.DeadlineExceeded: LATER,
+    errors.HomeserverUnavailable: BAD_HOMESERVER,
+    errors.ConfigError: UNKNOWN,
+    CancelledError: STOPPING,
+}
+
+
+def answer_to(error: BaseException) -> Answer:
+    """The answer to a failure; whatever nobody foresaw is our own fault."""
+    for ancestor in type(error).__mro__:
+        if ancestor in ANSWERS:
+            return ANSWERS[ancestor]
+    return UNKNOWN
+
+
+def refused(error: BaseException) -> Reply:
+    """The reply to a failure that is not our own fault."""
+    answer = answer_to(error)
+    text = answer.text or str(error) or "The request was refused."
+    return messages.error(answer.status, answer.errcode, text, answer.extra_keys(error))
+
+
+class Refusals:
+    """Turns failures into replies, and logs those that are our own fault."""
+
+    def __init__(self, random: IRandom) -> None:
+        self._random = random
+
+    def reply(self, failure: Failure, method: bytes, path: bytes) -> Reply:
+        """
+        Answer a failure.
+
+        :param path: Without the query string, since it gets into the log.
+        """
+        error = failure.value
+        if error is None or (answer := answer_to(error)) is UNKNOWN:
+            return self._unknown(failure, method, path)
+        if answer.text is not None:
+            log.debug(
+                "{method} {path}: {reason}",
+                method=method,
+                path=path,
+                reason=error,
+            )
+        return refused(error)
+
+    def _unknown(self, failure: Failure, method: bytes, path: bytes) -> Reply:
+        request_id = self._random.alphanumeric(REQUEST_ID_LENGTH)
+        log.failure(
+            "request {request_id} failed: {method} {path}",
+            failure,
+            request_id=request_id,
+            method=method,
+            path=path,
+        )
+        extra = messages.request_id(request_id)
+        text = UNKNOWN.text or ""
+        return messages.error(UNKNOWN.status, UNKNOWN.errcode, text, extra)

@@ -1,0 +1,138 @@
+"""One resource for the whole API: finds routes, lets callers in, sends replies."""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from mxisd.errors import BodyTooLarge, MethodNotAllowed, UnknownEndpoint
+from mxisd.web import messages
+from mxisd.web.authorization import Auth, Gate, Origins, token_of
+from mxisd.web.errors import Refusals, refused
+from mxisd.web.exchange import Call, Reply
+from mxisd.web.matching import Match, Matcher
+from mxisd.web.routes import SMALL, Route
+
+Shield = Callable[[Coroutine[Any, Any, Reply]], "Deferred[Reply]"]
+"""Runs a coroutine to its end, even if the Deferred is cancelled."""
+
+CORS = (
+    (b"Access-Control-Allow-Origin", b"*"),
+    (b"Access-Control-Allow-Methods", b"GET, POST, PUT, DELETE, OPTIONS"),
+    (
+        b"Access-Control-Allow-Headers",
+        b"Origin, X-Requested-With, Content-Type, Accept, Authorization",
+    ),
+)
+
+NO_SUCH_PATH = refused(UnknownEndpoint("There is nothing at this path."))
+NO_SUCH_METHOD = refused(MethodNotAllowed("This path does not take that method."))
+
+
+class Api(Resource):
+    """The API; a leaf, since it does its own dispatch."""
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        gate: Gate,
+        origins: Origins,
+        refusals: Refusals,
+        shield: Shield,
+    ) -> None:
+        super().__init__()
+        self._matcher = Matcher(routes)
+        self._gate = gate
+        self._origins = origins
+        self._refusals = refusals
+        self._shield = shield
+
+    def limit_bytes(self, method: bytes, uri: bytes) -> int:
+        """The largest body to read; asked before any of it is."""
+        match = self._matcher.find(uri.partition(b"?")[0])
+        route = match and match.place.routes.get(method)
+        return route.limit_bytes if route else SMALL
+
+    def render(self, request: Any) -> int:
+        """Answer a request, at once or later; always as the specification wants it."""
+        match = self._matcher.find(request.path)
+        route = match.place.routes.get(request.method) if match else None
+        if match is None or route is None:
+            _send(request, _without_route(request.method, match))
+        else:
+            self._run(request, match, route)
+        return NOT_DONE_YET
+
+    def _run(self, request: Any, match: Match, route: Route) -> None:
+        outcome: Reply | Coroutine[Any, Any, Reply]
+        try:
+            outcome = route.endpoint(self._admit(request, match, route))
+        except Exception:
+            outcome = self._refusals.reply(Failure(), request.method, request.path)
+        if isinstance(outcome, Reply):
+            _send(request, outcome)
+        elif route.writes:
+            self._send_later(request, self._shield(outcome))
+        else:
+            self._send_later(request, Deferred.fromCoroutine(outcome))
+
+    def _admit(self, request: Any, match: Match, route: Route) -> Call:
+        raw_query = request.uri.partition(b"?")[2]
+        query = messages.parse_query(raw_query) if raw_query else messages.NO_QUERY
+        origin = self._origins.of(request)
+        user_id = token = None
+        if route.auth is Auth.INBOUND:
+            self._gate.admit_inbound(origin)
+        elif route.auth is not Auth.NONE:
+            headers = request.requestHeaders.getRawHeaders(b"Authorization", ())
+            token = token_of(headers, query)
+            user_id = self._gate.identify(route.auth, token, match.path)
+        body = _body(request, route.limit_bytes)
+        return Call(match.variables, query, body, origin, user_id, token)
+
+    def _send_later(self, request: Any, answer: "Deferred[Reply]") -> None:
+        finished = request.notifyFinish()
+
+        def send(reply: Reply) -> None:
+            if not finished.called:
+                _send(request, reply)
+
+        # A client that hangs up makes it fail.
+        finished.addErrback(lambda _: answer.cancel())
+        answer.addErrback(self._refusals.reply, request.method, request.path)
+        answer.addCallback(send)
+
+
+def _without_route(method: bytes, match: Match | None) -> Reply:
+    if method == b"OPTIONS":
+        return messages.EMPTY
+    if match is None:
+        return NO_SUCH_PATH
+    return evolve(NO_SUCH_METHOD, headers=((b"Allow", match.place.allowed),))
+
+
+def _body(request: Any, limit_bytes: int) -> bytes:
+    body: bytes = request.content.read(limit_bytes + 1)
+    if len(body) > limit_bytes:
+        raise BodyTooLarge(f"The body may hold {limit_bytes} bytes.")
+    return body
+
+
+def _send(request: Any, reply: Reply) -> None:
+    headers = request.responseHeaders
+    if not getattr(request, "has_standing_headers", False):
+        for name, value in CORS:
+            headers.setRawHeaders(name, [value])
+    headers.setRawHeaders(b"Content-Type", [reply.content_type])
+    headers.setRawHeaders(b"Content-Length", [b"%d" % len(reply.body)])
+    for name, value in reply.headers:
+        headers.setRawHeaders(name, [value])
+    request.setResponseCode(reply.status)
+    request.write(reply.body)
+    request.finish()

@@ -1,0 +1,128 @@
+"""
+The whole HTTP API: method, path, who may call it, how large its body may be, endpoint.
+
+What only reads is cancelled when the client hangs up; what writes runs to its end.
+"""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from mxisd.web import messages
+from mxisd.web.authorization import Auth
+from mxisd.web.exchange import Call, Endpoint, Reply
+from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
+from mxisd.web.operations import OperationsEndpoints
+
+BASE = "/_matrix/identity"
+V1 = f"{BASE}/api/v1"
+V2 = f"{BASE}/v2"
+
+SMALL = 64 * 1024
+LARGE = 1024 * 1024  # ten thousand addresses, in the clear
+
+
+@frozen(eq=False)
+class Route:
+    """
+    A method on a path.
+
+    :ivar template: The path; a segment in braces is a variable.
+    :ivar limit_bytes: The largest body that is read.
+    :ivar writes: Whether it must not be cancelled half-way.
+    """
+
+    method: str
+    template: str
+    auth: Auth
+    limit_bytes: int
+    endpoint: Endpoint
+    writes: bool
+
+
+def read(
+    method: str, template: str, auth: Auth, limit_bytes: int, endpoint: Endpoint
+) -> Route:
+    """A route that changes nothing."""
+    return Route(method, template, auth, limit_bytes, endpoint, writes=False)
+
+
+def write(
+    method: str, template: str, auth: Auth, limit_bytes: int, endpoint: Endpoint
+) -> Route:
+    """A route that changes something."""
+    return Route(method, template, auth, limit_bytes, endpoint, writes=True)
+
+
+@frozen(eq=False)
+class Endpoints:
+    """Everything that routes lead to."""
+
+    accounts: AccountEndpoints
+    keys: KeyEndpoints
+    lookups: LookupEndpoints
+    operations: OperationsEndpoints
+
+
+def routes(to: Endpoints, v1: bool, v2: bool) -> Sequence[Route]:
+    """
+    All routes that are open.
+
+    :param v1: Whether v1 lookups are served; v1 key validity always is, since its URLs
+        stand for ever in rooms and mails.
+    :param v2: Whether the v2 API is served.
+    """
+    return [
+        *_service(to, messages.versions(v1, v2)),
+        *(_v2(to) if v2 else ()),
+        *(_v1_lookups(to) if v1 else ()),
+        *_keys(V1, to.keys),
+    ]
+
+
+def _service(to: Endpoints, versions: Reply) -> Sequence[Route]:
+    return [
+        read("GET", "/status", Auth.NONE, SMALL, to.operations.status),
+        read("GET", "/version", Auth.NONE, SMALL, to.operations.version),
+        read("GET", f"{BASE}/versions", Auth.NONE, SMALL, lambda _call: versions),
+    ]
+
+
+def _v2(to: Endpoints) -> Sequence[Route]:
+    accounts, lookups = to.accounts, to.lookups
+    account, no_terms = Auth.ACCOUNT, Auth.ACCOUNT_WITHOUT_TERMS
+    return [
+        read("GET", V2, Auth.NONE, SMALL, _nothing),
+        read("GET", f"{V2}/", Auth.NONE, SMALL, _nothing),
+        write("POST", f"{V2}/account/register", Auth.NONE, SMALL, accounts.register),
+        read("GET", f"{V2}/account", account, SMALL, accounts.account),
+        write("POST", f"{V2}/account/logout", no_terms, SMALL, accounts.logout),
+        read("GET", f"{V2}/terms", Auth.NONE, SMALL, accounts.policies),
+        write("POST", f"{V2}/terms", no_terms, SMALL, accounts.accept),
+        *_keys(V2, to.keys),
+        read("GET", f"{V2}/hash_details", account, SMALL, lookups.hash_details),
+        read("POST", f"{V2}/lookup", account, LARGE, lookups.search),
+    ]
+
+
+def _v1_lookups(to: Endpoints) -> Sequence[Route]:
+    lookups = to.lookups
+    return [
+        read("GET", V1, Auth.NONE, SMALL, _nothing),
+        read("GET", f"{V1}/", Auth.NONE, SMALL, _nothing),
+        read("GET", f"{V1}/lookup", Auth.INBOUND, SMALL, lookups.search_one),
+        read("POST", f"{V1}/bulk_lookup", Auth.INBOUND, LARGE, lookups.search_many),
+    ]
+
+
+def _keys(base: str, keys: KeyEndpoints) -> Sequence[Route]:
+    ephemeral = f"{base}/pubkey/ephemeral/isvalid"
+    return [
+        read("GET", f"{base}/pubkey/isvalid", Auth.NONE, SMALL, keys.is_valid),
+        read("GET", ephemeral, Auth.NONE, SMALL, keys.is_ephemeral_valid),
+        read("GET", f"{base}/pubkey/{{keyId}}", Auth.NONE, SMALL, keys.key),
+    ]
+
+
+def _nothing(_call: Call) -> Reply:
+    return messages.EMPTY

@@ -1,0 +1,191 @@
+"""The HTTP server: connections, their limits, and the API behind them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.web.http import RESPONSES, datetimeToString
+from twisted.web.server import Site
+
+from mxisd.features.accounts import Accounts
+from mxisd.features.health import Health
+from mxisd.features.lookup import Lookup
+from mxisd.features.terms import Terms
+from mxisd.model.requesters import Network
+from mxisd.ports import IKeyRing, IRandom
+from mxisd.web.access_log import AccessLog
+from mxisd.web.authorization import Gate, Origins
+from mxisd.web.channel import LimitedChannel, LimitedRequest
+from mxisd.web.errors import Refusals
+from mxisd.web.exchange import Reply
+from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
+from mxisd.web.operations import NAME, OperationsEndpoints
+from mxisd.web.resource import CORS, Api, Shield
+from mxisd.web.routes import Endpoints, routes
+
+MAX_CONNECTIONS = 4096
+TICK_SECONDS = 1.0
+
+log = Logger()
+
+
+class IdentitySite(Site):
+    """
+    Serves the API, on any number of ports.
+
+    :ivar channels: The open connections.
+    :ivar standing_headers: Those of every reply, as they go over the wire; their date
+        is at most a second old.
+    """
+
+    protocol = LimitedChannel  # type: ignore[assignment]
+    requestFactory = LimitedRequest  # type: ignore[assignment]
+    resource: Api
+    noisy = False
+
+    def __init__(self, api: Api, access_log: AccessLog, reactor: Any) -> None:
+        # The connections keep time themselves, hence no time-out here.
+        super().__init__(api, reactor=reactor, timeout=None)
+        self.channels: set[LimitedChannel] = set()
+        self.max_connections = MAX_CONNECTIONS
+        self.standing_headers = _standing_headers(self.reactor.seconds())
+        self._access_log = access_log
+        self._ticking = LoopingCall(self._tick)
+        self._ticking.clock = reactor
+
+    def startFactory(self) -> None:
+        """Keep the time."""
+        self._ticking.start(TICK_SECONDS)
+
+    def stopFactory(self) -> None:
+        """Stop, and write what the access log still holds."""
+        self._ticking.stop()
+        self._access_log.flush()
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Take a connection, unless there are too many already."""
+        if len(self.channels) >= self.max_connections:
+            return None
+        return super().buildProtocol(addr)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Offer HTTP/1.1 only: HTTP/2 would come without our limits."""
+        return [b"http/1.1"]
+
+    def log(self, request: Any) -> None:
+        """Note an answered request."""
+        self._access_log.record(
+            request.method,
+            request.path,
+            request.code,
+            request.sentLength,
+            request.started,
+        )
+
+    def log_refusal(self, method: bytes, path: bytes, reply: Reply) -> None:
+        """Note a request that was answered before it was there as a whole."""
+        now, length = self.reactor.seconds(), len(reply.body)
+        self._access_log.record(method, path, reply.status, length, now)
+
+    def plain(self, reply: Reply) -> bytes:
+        """A reply as it goes over the wire, where no request came together."""
+        headers = [
+            (b"Content-Type", reply.content_type),
+            (b"Content-Length", b"%d" % len(reply.body)),
+            (b"Connection", b"close"),
+        ]
+        first = b"HTTP/1.1 %d %s" % (reply.status, RESPONSES.get(reply.status, b""))
+        lines = [first, self.standing_headers, *(b"%s: %s" % each for each in headers)]
+        return b"\r\n".join(lines) + b"\r\n\r\n" + reply.body
+
+    def _tick(self) -> None:
+        now = self.reactor.seconds()
+        self.standing_headers = _standing_headers(now)
+        for channel in [c for c in self.channels if c.due <= now]:
+            try:
+                channel.overdue()
+            except Exception:
+                log.failure("a connection could not be closed")
+        self._access_log.flush()
+
+
+def _standing_headers(now: float) -> bytes:
+    headers = ((b"Server", NAME.encode()), (b"Date", datetimeToString(now)), *CORS)
+    return b"\r\n".join(b"%s: %s" % header for header in headers)
+
+
+@frozen(kw_only=True, eq=False)
+class Features:
+    """What the API offers."""
+
+    accounts: Accounts
+    terms: Terms
+    lookup: Lookup
+    health: Health
+    key_ring: IKeyRing
+
+
+@frozen(kw_only=True)
+class WebSettings:
+    """
+    What operators decide about the API.
+
+    :ivar v1: Whether the v1 lookups are served.
+    :ivar v2: Whether the v2 API is served.
+    :ivar inbound_networks: Who may use the v1 lookups.
+    :ivar internal_networks: Who may see the names of stores.
+    :ivar access_log: A file, ``-`` for the standard output, empty for none.
+    """
+
+    v1: bool
+    v2: bool
+    trusted_proxies: Sequence[Network]
+    inbound_networks: Sequence[Network]
+    internal_networks: Sequence[Network]
+    access_log: str
+
+
+def build_site(
+    settings: WebSettings,
+    features: Features,
+    shield: Shield,
+    random: IRandom,
+    reactor: Any,
+) -> IdentitySite:
+    """
+    Build the server; it is a factory to listen with.
+
+    :param shield: Runs what writes to its end, whoever hangs up
+        (:meth:`mxisd.background.BackgroundTasks.shield`).
+    """
+    access_log = AccessLog(settings.access_log, reactor)
+    return IdentitySite(
+        build_api(settings, features, shield, random, reactor), access_log, reactor
+    )
+
+
+def build_api(
+    settings: WebSettings,
+    features: Features,
+    shield: Shield,
+    random: IRandom,
+    clock: IReactorTime,
+) -> Api:
+    """Build the API alone, to be tested without a server; parameters as above."""
+    internal = settings.internal_networks
+    endpoints = Endpoints(
+        AccountEndpoints(features.accounts, features.terms),
+        KeyEndpoints(features.key_ring),
+        LookupEndpoints(features.lookup),
+        OperationsEndpoints(features.health, internal, clock),
+    )
+    return Api(
+        routes(endpoints, settings.v1, settings.v2),
+        Gate(features.accounts, features.terms, settings.inbound_networks),
+        Origins(settings.trusted_proxies),
+        Refusals(random),
+        shield,
+    )

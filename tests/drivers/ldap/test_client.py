@@ -1,0 +1,383 @@
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mxisd.drivers.ldap import client as module
+from mxisd.drivers.ldap import filters
+from mxisd.drivers.ldap.client import LdapClient, ListCut, code_name
+from mxisd.drivers.ldap.connection import Search, TimedOut
+from mxisd.drivers.ldap.decoder import Splitter
+from mxisd.drivers.ldap.server import Server
+from mxisd.errors import StoreUnavailable
+from mxisd.model.secret import Secret
+from tests.drivers.ldap import answers
+
+SEARCH = Search(base="dc=x", filter=filters.present("mail"), attributes=["mail"])
+
+Script = Callable[["Scripted", int, int], None]
+
+
+class Listener(ServerFactory):
+    """Makes the server's ends, and knows them."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.connections: list[Scripted] = []
+
+    def buildProtocol(self, addr: object) -> "Scripted":
+        """Make another one."""
+        return Scripted(self)
+
+
+class Scripted(Protocol):
+    """
+    A server's end of a connection, which does as it is told.
+
+    :ivar script: Called with this protocol, the tag of each request and its ID.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self.script = listener.script
+        self._connections = listener.connections
+        self._splitter = Splitter()
+
+    def connectionMade(self) -> None:
+        """Be known."""
+        self._connections.append(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Be forgotten."""
+        self._connections.remove(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Answer each request as the script says."""
+        for message in self._splitter.feed(data):
+            start = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
+            size = message[start + 1]
+            message_id = int.from_bytes(message[start + 2 : start + 2 + size], "big")
+            self.script(self, message[start + 2 + size], message_id)
+
+    def send(self, data: bytes) -> None:
+        """Send something."""
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        transport: Any = self.transport
+        transport.abortConnection()
+
+    def hang_up(self) -> None:
+        """End the connection."""
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+
+BIND, SEARCHED = 0x60, 0x63
+
+
+def friendly(server: Scripted, tag: int, message_id: int) -> None:
+    """Accept every password, find one entry."""
+    if tag == BIND:
+        server.send(answers.bound(message_id))
+    elif tag == SEARCHED:
+        server.send(answers.entry(message_id, "dc=x", {}) + answers.done(message_id))
+
+
+def silent(server: Scripted, tag: int, message_id: int) -> None:
+    """Say nothing."""
+
+
+def rude(server: Scripted, tag: int, message_id: int) -> None:
+    """Hang up at each request."""
+    server.hang_up()
+
+
+def web(server: Scripted, tag: int, message_id: int) -> None:
+    """Speak HTTP."""
+    server.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+class ClientCase(TestCase):
+    """A client and scripted servers on loopback."""
+
+    timeout = 30
+
+    def serve(self, script: Script) -> int:
+        """Listen; gives the port."""
+        self.factory = Listener(script)
+        port: Any = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
+
+        def stop() -> Any:
+            for connection in list(self.factory.connections):
+                connection.cut()
+            return port.stopListening()
+
+        self.addCleanup(stop)
+        number: int = port.getHost().port
+        return number
+
+    def client(self, port: int, **more: Any) -> LdapClient:
+        """A client with a short time-out that binds."""
+        settings = {"bind_dn": "cn=x", "bind_password": Secret("pw"), "timeout": 0.3}
+        server = Server(host="127.0.0.1", port=port, **{**settings, **more})
+        client = LdapClient(reactor, server)
+        self.addCleanup(lambda: Deferred.fromCoroutine(client.close()))
+        return client
+
+    async def assert_unavailable(self, answer: Any, words: str) -> Any:
+        """The question fails as it should; gives the error."""
+        with self.assertRaises(StoreUnavailable) as caught:
+            await answer
+        self.assertIn(words, str(caught.exception))
+        return caught.exception
+
+
+class SharingTests(ClientCase):
+    """One connection for all searches."""
+
+    async def test_searches_share_a_connection(self) -> None:
+        """Many searches at once need one connection and one bind."""
+        requests = []
+
+        def script(server: Scripted, tag: int, message_id: int) -> None:
+            requests.append(tag)
+            friendly(server, tag, message_id)
+
+        client = self.client(self.serve(script))
+        asked = [Deferred.fromCoroutine(client.search(SEARCH)) for _ in range(300)]
+        found = await gatherResults(asked, consumeErrors=True)
+        self.assertEqual({len(entries) for entries in found}, {1})
+        self.assertEqual(len(self.factory.connections), 1)
+        self.assertEqual(requests.count(BIND), 1)
+
+    async def test_closed_connection_is_replaced(self) -> None:
+        """A connection that the server closed in between goes unnoticed."""
+        client = self.client(self.serve(friendly))
+        await client.search(SEARCH)
+        self.factory.connections[0].hang_up()
+        self.assertEqual(len(await client.search(SEARCH)), 1)
+
+    async def test_password_is_tried_on_a_connection_of_its_own(self) -> None:
+        """The shared connection stays what it is."""
+        codes = iter([0, 49, 0])
+
+        def script(server: Scripted, tag: int, message_id: int) -> None:
+            if tag == BIND:
+                server.send(answers.bound(message_id, next(codes)))
+            else:
+                friendly(server, tag, message_id)
+
+        client = self.client(self.serve(script))
+        await client.search(SEARCH)
+        shared = self.factory.connections[0]
+        self.assertEqual(await client.check(b"uid=ann", Secret("wrong")), 49)
+        self.assertEqual(await client.check(b"uid=ann", Secret("right")), 0)
+        await client.search(SEARCH)
+        self.assertIs(self.factory.connections[0], shared)
+
+    async def test_anonymous(self) -> None:
+        """Without a DN nobody binds."""
+        tags = []
+
+        def script(server: Scripted, tag: int, message_id: int) -> None:
+            tags.append(tag)
+            friendly(server, tag, message_id)
+
+        client = self.client(self.serve(script), bind_dn="", bind_password=Secret(""))
+        await client.search(SEARCH)
+        self.assertEqual(tags, [SEARCHED])
+
+
+class FailureTests(ClientCase):
+    """Servers that do not do what they should."""
+
+    async def test_nobody_listens(self) -> None:
+        """A refused connection is told at once, with the address."""
+        start = reactor.seconds()
+        client = self.client(1, timeout=20)
+        await self.assert_unavailable(client.search(SEARCH), "127.0.0.1:1")
+        await self.assert_unavailable(client.check(b"x", Secret("x")), "127.0.0.1:1")
+        self.assertLess(reactor.seconds() - start, 2)
+
+    async def test_hanging_server(self) -> None:
+        """A server that accepts and says nothing is given up in time."""
+        client = self.client(self.serve(silent))
+        start = reactor.seconds()
+        for question in (client.search(SEARCH), client.check(b"x", Secret("x"))):
+            with self.assertRaises(TimedOut):
+                await question
+        self.assertLess(reactor.seconds() - start, 3)
+
+    async def test_server_that_hangs_up(self) -> None:
+        """A server that closes each connection does not answer; no endless tries."""
+        client = self.client(self.serve(rude))
+        await self.assert_unavailable(client.search(SEARCH), "closed the connection")
+
+    async def test_server_that_hangs_up_at_searches(self) -> None:
+        """A lost search is asked once more, and no more than that."""
+        searches = []
+
+        def script(server: Scripted, tag: int, message_id: int) -> None:
+            if tag == BIND:
+                server.send(answers.bound(message_id))
+            else:
+                searches.append(message_id)
+                server.hang_up()
+
+        client = self.client(self.serve(script))
+        await self.assert_unavailable(client.search(SEARCH), "closed the connection")
+        self.assertEqual(len(searches), 2)
+
+    async def test_web_server(self) -> None:
+        """A port that speaks HTTP is told by name."""
+        client = self.client(self.serve(web))
+        await self.assert_unavailable(client.search(SEARCH), "does not speak LDAP")
+        await self.assert_unavailable(
+            client.check(b"x", Secret("x")), "does not speak LDAP"
+        )
+
+    async def test_no_tls_there(self) -> None:
+        """A server that answers a handshake with something else is refused."""
+
+        class Talker(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                assert self.transport is not None
+                self.transport.write(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00")
+
+        factory: Any = ServerFactory.forProtocol(Talker)
+        port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        client = self.client(port.getHost().port, is_tls=True)
+        await self.assert_unavailable(client.search(SEARCH), "TLS failed")
+
+    async def test_no_back_to_back_connections(self) -> None:
+        """Right after a failure nobody connects again; soon after, somebody does."""
+        binds = []
+
+        def script(server: Scripted, tag: int, message_id: int) -> None:
+            if tag == BIND:
+                binds.append(tag)
+                server.send(answers.bound(message_id, 49))
+
+        client = self.client(self.serve(script))
+        for _ in range(20):
+            await self.assert_unavailable(client.search(SEARCH), "invalidCredentials")
+        self.assertEqual(len(binds), 1)
+        pause: Deferred[None] = Deferred()
+        reactor.callLater(2 * module.BACK_OFF_FIRST, pause.callback, None)
+        await pause
+        await self.assert_unavailable(client.search(SEARCH), "invalidCredentials")
+        self.assertEqual(len(binds), 2)
+
+    async def test_refused_search(self) -> None:
+        """Any code but success is a failure, and cut answers are told apart."""
+        codes = iter([4, 11, 50, 999])
+
+        def script(server: Scripted, tag: int, message_id: int) -> None:
+            if tag == SEARCHED:
+                server.send(answers.done(message_id, next(codes)))
+            else:
+                friendly(server, tag, message_id)
+
+        client = self.client(self.serve(script))
+        for words in ("sizeLimitExceeded", "adminLimitExceeded"):
+            error = await self.assert_unavailable(client.search(SEARCH), words)
+            self.assertIsInstance(error, ListCut)
+        for words in ("insufficientAccessRights", "result code 999"):
+            error = await self.assert_unavailable(client.search(SEARCH), words)
+            self.assertNotIsInstance(error, ListCut)
+
+    async def test_close_while_connecting(self) -> None:
+        """Whoever waits for a connection when the server stops is told."""
+        client = self.client(self.serve(silent), timeout=20)
+        answer = Deferred.fromCoroutine(client.search(SEARCH))
+        await client.close()
+        start = reactor.seconds()
+        await self.assert_unavailable(answer, "")
+        self.assertLess(reactor.seconds() - start, 5)
+
+
+class PagesTests(ClientCase):
+    """Long lists."""
+
+    async def pages(self, *ends: bytes) -> list[int]:
+        """Read a list whose pages end so; gives the sizes of the pages taken."""
+        rest = iter(ends)
+
+        def script(server: Scripted, tag: int, message_id: int) -> None:
+            if tag == SEARCHED:
+                end = next(rest).replace(b"\x02\x01\x01", bytes([2, 1, message_id]), 1)
+                server.send(answers.entry(message_id, "dc=x", {}) + end)
+            else:
+                friendly(server, tag, message_id)
+
+        sizes: list[int] = []
+
+        async def take(entries: Any) -> None:
+            sizes.append(len(entries))
+
+        client = self.client(self.serve(script))
+        await client.each_page(SEARCH, 500, take)
+        return sizes
+
+    async def test_all_pages(self) -> None:
+        """Pages are read until there is no cookie."""
+        ends = [answers.done(1, 0, cookie) for cookie in (b"a", b"b", b"")]
+        self.assertEqual(await self.pages(*ends), [1, 1, 1])
+
+    async def test_server_that_does_not_page(self) -> None:
+        """Success without the control is a whole list."""
+        self.assertEqual(await self.pages(answers.done(1)), [1])
+
+    async def test_server_that_forgets(self) -> None:
+        """A second page without the control may not be the last one."""
+        ends = [answers.done(1, 0, b"a"), answers.done(1)]
+        await self.assert_unavailable(self.pages(*ends), "forgot")
+
+    async def test_cut_list(self) -> None:
+        """A page that was cut makes the list worthless."""
+        ends = [answers.done(1, 0, b"a"), answers.done(1, 4, b"")]
+        error = await self.assert_unavailable(self.pages(*ends), "sizeLimitExceeded")
+        self.assertIsInstance(error, ListCut)
+
+
+class BackOffTests(SynchronousTestCase):
+    """Pauses after failures."""
+
+    def test_pauses_double_up_to_a_limit(self) -> None:
+        """Each failure doubles the pause, and a success forgets them all."""
+        back_off, clock = module._BackOff(), Clock()
+        pauses = []
+        for _ in range(9):
+            back_off.failed(StoreUnavailable("away"), clock.seconds())
+            start = clock.seconds()
+            while self.is_refusing(back_off, clock.seconds()):
+                clock.advance(0.1)
+            pauses.append(clock.seconds() - start)
+        for pause, expected in zip(
+            pauses, [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0], strict=True
+        ):
+            self.assertApproximates(pause, expected, 0.11)
+        back_off.failed(StoreUnavailable("away"), clock.seconds())
+        back_off.succeeded()
+        self.assertFalse(self.is_refusing(back_off, clock.seconds()))
+
+    def is_refusing(self, back_off: Any, now: float) -> bool:
+        """Whether nobody may try now."""
+        try:
+            back_off.check(now)
+        except StoreUnavailable:
+            return True
+        return False
+
+    def test_names_of_codes(self) -> None:
+        """Known codes have names, others a number."""
+        self.assertEqual(code_name(49), "invalidCredentials")
+        self.assertEqual(code_name(4711), "result code 4711")

@@ -1,0 +1,152 @@
+"""Doubles for the features' tests."""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+from attrs import define, field
+from zope.interface import implementer
+
+from mxisd.errors import RecordsUnavailable
+from mxisd.model.identifiers import ServerName, UserId
+from mxisd.model.secret import Secret
+from mxisd.ports import (
+    AccountRecord,
+    IAccountRecords,
+    IHomeserver,
+    IKeyRing,
+    IRandom,
+    IRecordsHealth,
+    ITermsRecords,
+)
+
+
+@implementer(IRandom)
+@define(eq=False)
+class CountingRandom:
+    """Random values that tell themselves apart, and nothing more."""
+
+    count: int = 0
+
+    def token_bytes(self, size: int) -> bytes:
+        """Bytes that count up."""
+        self.count += 1
+        return self.count.to_bytes(size, "big")
+
+    def alphanumeric(self, length: int) -> str:
+        """A text that counts up."""
+        self.count += 1
+        return f"{self.count:0{length}d}"
+
+
+@implementer(IAccountRecords)
+@define(eq=False)
+class MemoryAccounts:
+    """Accounts in a dict."""
+
+    accounts: dict[bytes, AccountRecord] = field(factory=dict)
+
+    def account(self, token_hash: bytes) -> AccountRecord | None:
+        """Find a token."""
+        return self.accounts.get(token_hash)
+
+    async def add_account(self, record: AccountRecord) -> None:
+        """Remember a token."""
+        self.accounts[record.token_hash] = record
+
+    async def remove_account(self, token_hash: bytes) -> bool:
+        """Forget a token."""
+        return self.accounts.pop(token_hash, None) is not None
+
+    async def purge_accounts(self, now_ms: int) -> int:
+        """Forget what has expired."""
+        over = [h for h, r in self.accounts.items() if r.expires_ms <= now_ms]
+        for token_hash in over:
+            del self.accounts[token_hash]
+        return len(over)
+
+
+@implementer(ITermsRecords)
+@define(eq=False)
+class MemoryTerms:
+    """Accepted terms in a dict."""
+
+    accepted: dict[UserId, set[str]] = field(factory=dict)
+
+    def accepted_urls(self, user_id: UserId) -> frozenset[str]:
+        """What a user accepted."""
+        return frozenset(self.accepted.get(user_id, ()))
+
+    async def accept_urls(self, user_id: UserId, urls: Set[str], now_ms: int) -> None:
+        """Remember."""
+        self.accepted.setdefault(user_id, set()).update(urls)
+
+
+@implementer(IRecordsHealth)
+@define(eq=False)
+class Pulse:
+    """Records that work, or do not."""
+
+    works: bool = True
+
+    async def check(self) -> None:
+        """Work, or not."""
+        if not self.works:
+            raise RecordsUnavailable("gone")
+
+
+@implementer(IHomeserver)
+@define(eq=False)
+class VouchingHomeserver:
+    """A homeserver that gives the answer it is told, or raises it."""
+
+    answer: "str | Exception"
+    asked: list[tuple[str, str]] = field(factory=list)
+
+    async def openid_user(self, server_name: ServerName, token: Secret) -> str:
+        """Answer."""
+        self.asked.append((str(server_name), token.value))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@implementer(IKeyRing)
+class MarkingKeyRing:
+    """Signs with a mark."""
+
+    def public_key(self, key_id: str) -> str | None:
+        """No key is asked for here."""
+        return None
+
+    def is_valid(self, public_key: str) -> bool:
+        """No key is asked for here."""
+        return False
+
+    def is_ephemeral_valid(self, public_key: str) -> bool:
+        """No key is asked for here."""
+        return False
+
+    def signed(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Mark the content."""
+        return {**content, "signatures": "signed"}
+
+
+@define(eq=False)
+class FixedHashes:
+    """A hash index of a few digests, one pepper current and one in its grace."""
+
+    digests: Mapping[bytes, str]
+    pepper: str = "matrixrocks"
+    former: str = "formerrocks"
+
+    def current_pepper(self) -> str:
+        """The current one."""
+        return self.pepper
+
+    def is_served(self, pepper: str) -> bool:
+        """Both are."""
+        return pepper in (self.pepper, self.former)
+
+    def find(self, pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
+        """Find."""
+        return {d: self.digests[d] for d in digests if d in self.digests}

@@ -1,0 +1,135 @@
+"""Accounts."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mxisd.errors import (
+    Forbidden,
+    HomeserverRejectedToken,
+    HomeserverUnavailable,
+    InvalidParam,
+    Unauthorized,
+)
+from mxisd.features.accounts import AccountPolicy, Accounts
+from mxisd.model.identifiers import UserId
+from mxisd.model.secret import Secret
+from tests.features.doubles import CountingRandom, MemoryAccounts, VouchingHomeserver
+
+ALICE = "@alice:example.org"
+HOUR_MS = 3_600_000
+
+
+class AccountsTests(SynchronousTestCase):
+    """Who may register, and how long a token is good."""
+
+    def setUp(self) -> None:
+        """A homeserver that vouches for Alice."""
+        self.clock = Clock()
+        self.clock.advance(1_000_000)
+        self.records = MemoryAccounts()
+        self.homeserver = VouchingHomeserver(ALICE)
+
+    def accounts(self, allowed: "frozenset[str] | None" = None) -> Accounts:
+        """The feature."""
+        return Accounts(
+            AccountPolicy(allowed, HOUR_MS),
+            self.records,
+            self.homeserver,
+            CountingRandom(),
+            self.clock,
+        )
+
+    def register(
+        self, server_name: str = "example.org", accounts: Accounts | None = None
+    ) -> "Deferred[Secret]":
+        """Register with an OpenID token."""
+        feature = accounts or self.accounts()
+        return Deferred.fromCoroutine(feature.register(server_name, Secret("openid")))
+
+    def test_a_vouched_user_gets_a_token(self) -> None:
+        """The token that register gives is the user's."""
+        accounts = self.accounts()
+        token = self.successResultOf(self.register(accounts=accounts))
+        self.assertEqual(accounts.authenticate(token), UserId.parse(ALICE))
+        self.assertEqual(self.homeserver.asked, [("example.org", "openid")])
+
+    def test_tokens_are_stored_hashed(self) -> None:
+        """Who reads our tables cannot act for anybody."""
+        token = self.successResultOf(self.register())
+        self.assertNotIn(token.value, repr(self.records.accounts))
+        self.assertNotIn(token.value.encode(), b"".join(self.records.accounts))
+
+    def test_a_homeserver_vouches_for_its_own_users_only(self) -> None:
+        """Anybody can run a server; it must not speak for users of another."""
+        for subject in (
+            "@alice:victim.org",
+            "@alice:example.org:8448",
+            "@alice:EXAMPLE.org",
+        ):
+            self.homeserver.answer = subject
+            self.failureResultOf(self.register(), HomeserverUnavailable)
+        self.assertEqual(self.records.accounts, {})
+
+    def test_a_subject_of_no_sense_is_the_homeservers_fault(self) -> None:
+        """An answer that names no user is an outage, not an account."""
+        for subject in ("", "alice", "@:example.org", "@a\0:example.org"):
+            self.homeserver.answer = subject
+            self.failureResultOf(self.register(), HomeserverUnavailable)
+
+    def test_a_bad_server_name_is_refused_unasked(self) -> None:
+        """Nothing that is no server name is ever connected to."""
+        for name in ("", "a b", "http://example.org", "example.org/path", "a@b", "[::"):
+            self.failureResultOf(self.register(name), InvalidParam)
+        self.assertEqual(self.homeserver.asked, [])
+
+    def test_users_of_other_homeservers_are_refused_unasked(self) -> None:
+        """The allow-list is looked at before anybody is connected to."""
+        accounts = self.accounts(frozenset(["other.org"]))
+        self.failureResultOf(self.register(accounts=accounts), Forbidden)
+        self.assertEqual(self.homeserver.asked, [])
+
+    def test_the_homeservers_troubles_pass_through(self) -> None:
+        """A refusal stays a refusal, an outage an outage."""
+        for error in (HomeserverRejectedToken("no"), HomeserverUnavailable("down")):
+            self.homeserver.answer = error
+            self.failureResultOf(self.register(), type(error))
+
+    def test_an_unknown_token_is_nobodys(self) -> None:
+        """Neither a made-up nor an endless token is an error of ours."""
+        for token in ("", "made up", "x" * 100_000, "\ud800"):
+            with self.assertRaises(Unauthorized):
+                self.accounts().authenticate(Secret(token))
+
+    def test_a_token_expires(self) -> None:
+        """The lifetime is ours, whatever the client says."""
+        accounts = self.accounts()
+        token = self.successResultOf(self.register(accounts=accounts))
+        self.clock.advance(3599)
+        accounts.authenticate(token)
+        self.clock.advance(1)
+        with self.assertRaises(Unauthorized):
+            accounts.authenticate(token)
+
+    def test_purging_forgets_what_has_expired(self) -> None:
+        """Only tokens that are over are forgotten."""
+        accounts = self.accounts()
+        self.successResultOf(self.register(accounts=accounts))
+        self.clock.advance(1800)
+        young = self.successResultOf(self.register(accounts=accounts))
+        self.clock.advance(1800)
+        self.successResultOf(Deferred.fromCoroutine(accounts.purge()))
+        self.assertEqual(len(self.records.accounts), 1)
+        accounts.authenticate(young)
+
+    def test_logout_ends_one_token(self) -> None:
+        """Another device's token stays; a second logout finds nothing."""
+        accounts = self.accounts()
+        first = self.successResultOf(self.register(accounts=accounts))
+        second = self.successResultOf(self.register(accounts=accounts))
+        self.successResultOf(Deferred.fromCoroutine(accounts.logout(first)))
+        with self.assertRaises(Unauthorized):
+            accounts.authenticate(first)
+        accounts.authenticate(second)
+        again = Deferred.fromCoroutine(accounts.logout(first))
+        self.failureResultOf(again, Unauthorized)

@@ -1,0 +1,43 @@
+"""Health."""
+
+from attrs import define
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from mxisd.features.health import Health, HealthReport
+from mxisd.ports import IAnswering
+from tests.features.doubles import Pulse
+
+
+@implementer(IAnswering)
+@define
+class Watched:
+    """A store that answers, or not."""
+
+    is_answering: bool
+
+
+class HealthTests(SynchronousTestCase):
+    """What is reported."""
+
+    def report(self, works: bool, answering: bool) -> HealthReport:
+        """A report."""
+        health = Health(
+            Pulse(works), {"staff": Watched(answering)}, lambda: self.unlisted
+        )
+        return self.successResultOf(Deferred.fromCoroutine(health.report()))
+
+    unlisted: frozenset[str] = frozenset()
+
+    def test_a_store_that_cannot_list_itself_is_not_well(self) -> None:
+        """It may answer questions: its people are not up to date all the same."""
+        self.unlisted = frozenset(["staff"])
+        self.assertEqual(self.report(True, True), HealthReport(True, {"staff": False}))
+
+    def test_each_combination(self) -> None:
+        """Records and stores are told apart."""
+        for works in (True, False):
+            for answering in (True, False):
+                expected = HealthReport(works, {"staff": answering})
+                self.assertEqual(self.report(works, answering), expected)

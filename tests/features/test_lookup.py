@@ -1,0 +1,189 @@
+"""Lookups."""
+
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable
+from mxisd.features.lookup import HashDetails, Lookup, LookupPolicy
+from mxisd.model.hashing import lookup_digest, lookup_hash
+from mxisd.model.requesters import Origin, Stranger
+from mxisd.model.settings import networks
+from mxisd.ports import Resolution
+from tests.features.doubles import FixedHashes, MarkingKeyRing
+from tests.resolver.doubles import BOB, BOB_ID, EVE, RecordingResolver
+
+NEAR = Stranger(Origin(ip_address("10.1.2.3")))
+FAR = Stranger(Origin(ip_address("203.0.113.9")))
+PEPPER = "matrixrocks"
+
+
+class LookupTests(SynchronousTestCase):
+    """Lookups by hash, in the clear, one by one and in bulk."""
+
+    def setUp(self) -> None:
+        """A resolver that knows Bob, and an index that does."""
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.resolver = RecordingResolver(resolution=Resolution({BOB: BOB_ID}))
+        digest = lookup_digest("bob@example.org", "email", PEPPER)
+        self.hashes = FixedHashes({digest: str(BOB_ID)})
+        self.lookup = self.make()
+
+    def make(self, **changes: Any) -> Lookup:
+        """The feature with other settings."""
+        settings: dict[str, Any] = {
+            "algorithms": ("sha256", "none"),
+            "timeout": 10,
+            "recursion_enabled": True,
+            "recursion_networks": networks("10.0.0.0/8"),
+            "bulk_enabled": True,
+        }
+        return Lookup(
+            LookupPolicy(**(settings | changes)),
+            self.resolver,
+            self.hashes,
+            MarkingKeyRing(),
+            self.clock,
+        )
+
+    def in_clear(self, *addresses: str, pepper: str = PEPPER) -> Any:
+        """Look up in the clear, from nearby."""
+        return Deferred.fromCoroutine(self.lookup.in_clear(pepper, addresses, NEAR))
+
+    def one(self, medium: str, address: str) -> Any:
+        """Look up one, from nearby."""
+        return Deferred.fromCoroutine(self.lookup.one(medium, address, NEAR))
+
+    def test_hash_details(self) -> None:
+        """Clients learn the current pepper and the algorithms."""
+        expected = HashDetails(PEPPER, ("sha256", "none"))
+        self.assertEqual(self.lookup.hash_details(), expected)
+
+    def test_only_offered_algorithms_pass(self) -> None:
+        """An algorithm that we do not offer is an invalid parameter."""
+        self.lookup.require_algorithm("none")
+        for name in ("md5", "", "SHA256"):
+            with self.assertRaises(InvalidParam):
+                self.lookup.require_algorithm(name)
+
+    def test_by_hash(self) -> None:
+        """The client's own string is the key of the answer."""
+        known = lookup_hash("bob@example.org", "email", PEPPER)
+        unknown = lookup_hash("eve@example.org", "email", PEPPER)
+        answer = self.lookup.by_hash(PEPPER, [known, unknown])
+        self.assertEqual(answer, {known: str(BOB_ID)})
+
+    def test_malformed_hashes_match_nothing(self) -> None:
+        """Padding, blanks, other alphabets and lengths are no hash."""
+        known = lookup_hash("bob@example.org", "email", PEPPER)
+        extra_bits = known[:-1] + chr(ord(known[-1]) + 1)
+        for text in (
+            known + "=",
+            known[:-1],
+            " " + known[1:],
+            "=" + known[1:],
+            known[:-1] + "=",
+            extra_bits,
+            "é" * 43,
+            "",
+            "\n" * 43,
+        ):
+            for texts in ([text], [text, known, text]):
+                found = self.lookup.by_hash(PEPPER, texts)
+                self.assertEqual(set(found), set(texts) & {known}, text)
+
+    def test_a_pepper_in_its_grace_is_served(self) -> None:
+        """A client that fetched the pepper a moment ago is not turned away."""
+        self.assertEqual(self.lookup.by_hash(self.hashes.former, []), {})
+
+    def test_an_unknown_pepper_names_the_current_one(self) -> None:
+        """The client learns what it needs to hash again."""
+        error = self.assertRaises(InvalidPepper, self.lookup.by_hash, "old", [])
+        self.assertEqual((error.algorithm, error.pepper), ("sha256", PEPPER))
+        failure = self.failureResultOf(self.in_clear(pepper="old"), InvalidPepper)
+        self.assertEqual(failure.value.algorithm, "none")
+
+    def test_in_clear_answers_with_the_clients_spelling(self) -> None:
+        """However an address is written, the key is what the client wrote."""
+        spellings = ("bob@example.org email", "Bob@EXAMPLE.org email")
+        answer = self.successResultOf(self.in_clear(*spellings))
+        self.assertEqual(answer, dict.fromkeys(spellings, str(BOB_ID)))
+        self.assertEqual(self.resolver.asked, [frozenset([BOB])])
+
+    def test_in_clear_ignores_what_is_malformed(self) -> None:
+        """A line of no sense matches nothing and spoils nothing."""
+        answer = self.in_clear("bob@example.org email", "bob", "", " ", "a@b@c email")
+        self.assertEqual(len(self.successResultOf(answer)), 1)
+        self.assertEqual(self.successResultOf(self.in_clear("x", "email")), {})
+        self.assertEqual(len(self.resolver.asked), 1)
+
+    def test_an_outage_does_not_spoil_what_was_found(self) -> None:
+        """What is known is answered, although a store could not be asked."""
+        self.resolver.resolution = Resolution({BOB: BOB_ID}, frozenset(["ldap"]))
+        answer = self.successResultOf(self.in_clear("bob@example.org email"))
+        self.assertEqual(len(answer), 1)
+
+    def test_one_is_signed_and_timed(self) -> None:
+        """A v1 answer is a signed association with the client's own spelling."""
+        self.assertEqual(
+            self.successResultOf(self.one("email", "Bob@example.org")),
+            {
+                "address": "Bob@example.org",
+                "medium": "email",
+                "mxid": str(BOB_ID),
+                "ts": 1_000_000,
+                "not_before": 940_000,
+                "not_after": 1_300_000,
+                "signatures": "signed",
+            },
+        )
+
+    def test_one_that_nobody_knows_is_none(self) -> None:
+        """Absent is an answer."""
+        self.assertIsNone(self.successResultOf(self.one("email", "eve@example.org")))
+        self.assertIsNone(self.successResultOf(self.one("email", "no address")))
+
+    def test_one_that_could_not_be_asked_is_unavailable(self) -> None:
+        """An outage is not "no such user"."""
+        self.resolver.resolution = Resolution({}, frozenset(["ldap"]))
+        answer = self.one("email", "eve@example.org")
+        self.failureResultOf(answer, StoreUnavailable)
+
+    def many(self, *pairs: tuple[str, str]) -> Any:
+        """Look up in bulk, from nearby."""
+        return Deferred.fromCoroutine(self.lookup.many(pairs, NEAR))
+
+    def test_many_answers_in_the_clients_spelling(self) -> None:
+        """Found ones only, duplicates and all, in order."""
+        pairs = (("email", "BOB@example.org"), ("email", EVE.address), ("x", "\0"))
+        answer = self.successResultOf(self.many(*pairs, pairs[0]))
+        self.assertEqual(answer, [("email", "BOB@example.org", str(BOB_ID))] * 2)
+
+    def test_many_can_be_switched_off(self) -> None:
+        """``lookup.bulk.enabled: false`` finds nobody and asks nobody."""
+        self.lookup = self.make(bulk_enabled=False)
+        answer = self.successResultOf(self.many(("email", BOB.address)))
+        self.assertEqual(list(answer), [])
+        self.assertEqual(self.resolver.asked, [])
+
+    def test_only_those_nearby_recurse(self) -> None:
+        """The requester's network and the switch decide about other servers."""
+        for requester, enabled, recursive in (
+            (NEAR, True, True),
+            (FAR, True, False),
+            (NEAR, False, False),
+            (FAR, False, False),
+        ):
+            lookup = self.make(recursion_enabled=enabled)
+            answer = lookup.one("email", BOB.address, requester)
+            self.successResultOf(Deferred.fromCoroutine(answer))
+            self.assertIs(self.resolver.contexts[-1].recursive, recursive)
+
+    def test_the_deadline_is_set(self) -> None:
+        """A lookup has as long as the settings say."""
+        self.successResultOf(self.one("email", BOB.address))
+        self.assertEqual(self.resolver.contexts[-1].deadline, 1010)

@@ -1,0 +1,103 @@
+"""User IDs and server names."""
+
+import contextlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mxisd.model.identifiers import IllegalIdentifier, ServerName, UserId
+
+
+class ServerNameTests(SynchronousTestCase):
+    """The grammar of server names."""
+
+    def test_legal_names(self) -> None:
+        """Each is read into host and port, and written as it was."""
+        for text, host, port, is_ip in (
+            ("example.org", "example.org", None, False),
+            ("example.org:8448", "example.org", 8448, False),
+            ("localhost", "localhost", None, False),
+            ("1.2.3.4", "1.2.3.4", None, True),
+            ("1.2.3.4:80", "1.2.3.4", 80, True),
+            ("1.2.3.4.5", "1.2.3.4.5", None, False),
+            ("[::1]", "[::1]", None, True),
+            ("[2001:db8::1]:443", "[2001:db8::1]", 443, True),
+        ):
+            name = ServerName.parse(text)
+            self.assertEqual((name.host, name.port), (host, port))
+            self.assertIs(name.is_ip_literal, is_ip)
+            self.assertEqual(str(name), text)
+
+    def test_illegal_names(self) -> None:
+        """What could lead a request elsewhere is no server name."""
+        for text in (
+            "",
+            ":80",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:80:80",
+            "user@host",
+            "host/path",
+            "host?x",
+            "host#x",
+            "host\\x",
+            "ho st",
+            "host\n",
+            "höst",
+            "http://host",
+            "[::1",
+            "[nonsense]",
+            "[::1]x",
+            "::1",
+            "a" * 256,
+        ):
+            with self.assertRaises(IllegalIdentifier):
+                ServerName.parse(text)
+
+
+class UserIdTests(SynchronousTestCase):
+    """The grammar of user IDs."""
+
+    def test_legal_ids(self) -> None:
+        """Historical localparts are legal, and the server is behind the first colon."""
+        for text, localpart, server_name in (
+            ("@alice:example.org", "alice", "example.org"),
+            ("@Alice Müller:example.org:8448", "Alice Müller", "example.org:8448"),
+            ("@a=2fb/c+d:[::1]", "a=2fb/c+d", "[::1]"),
+        ):
+            user_id = UserId.parse(text)
+            self.assertEqual(user_id, UserId(localpart, server_name))
+            self.assertEqual(str(user_id), text)
+
+    def test_illegal_ids(self) -> None:
+        """Sigil, localpart and a legal server name are all needed."""
+        for text in (
+            "",
+            "alice",
+            "alice:example.org",
+            "@alice",
+            "@:example.org",
+            "@alice:",
+            "@alice:ex ample",
+            "@a\0:example.org",
+            "@a\ud800:example.org",
+            "@" + "a" * 255 + ":example.org",
+            "@" + "ä" * 125 + ":example.org",
+        ):
+            with self.assertRaises(IllegalIdentifier):
+                UserId.parse(text)
+
+    def test_localparts_of_stores(self) -> None:
+        """They are lower-cased; what today's grammar forbids is refused."""
+        self.assertEqual(str(UserId.of(" Alice.B ", "a.org")), "@alice.b:a.org")
+        for localpart in ("", "a b", "é", "a:b", "a@b", "a\0", "x" * 255):
+            with self.assertRaises(IllegalIdentifier):
+                UserId.of(localpart, "a.org")
+
+    @given(st.text())
+    def test_any_text_is_an_id_or_not(self, text: str) -> None:
+        """Parsing says yes and gives the text back, or says no."""
+        with contextlib.suppress(IllegalIdentifier):
+            self.assertEqual(str(UserId.parse(text)), text)

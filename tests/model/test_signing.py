@@ -1,0 +1,143 @@
+"""Signed JSON, against the vectors of the specification and of mxisd."""
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from unpaddedbase64 import decode_base64
+
+from mxisd.model.associations import Association
+from mxisd.model.identifiers import UserId
+from mxisd.model.signing import SigningKey, key_bytes, serial_of
+from mxisd.model.threepids import ThreePid
+
+SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
+OTHER_SEED = "1QblgjFeL3IxoY4DKOR7p5mL5sQTC0ChmeMJlqb4d5M"
+
+VECTORS: "list[tuple[str, str, dict[str, Any], str]]" = [
+    (
+        SEED,
+        "1",
+        {},
+        "K8280/U9SSy9IVtjBuVeLr+HpOB4BQFWbg+UZaADMtTdGYI7Geitb76LTrr5QV/"
+        "7Xg4ahLwYGYZzuHGZKM5ZAQ",
+    ),
+    (
+        SEED,
+        "1",
+        {"one": 1, "two": "Two"},
+        "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIM"
+        "JpvhJI+6Bw",
+    ),
+    (
+        SEED,
+        "0",
+        {"mxid": "@alice:example.org", "token": "sometoken"},
+        "xhinFdC2CBzQlV/L90N9sJ/Dnx5r0H7bQZ5c4jno2NDm0DJOsC8CSN5XyVPh3Hlt8ritQRZ8vDpK"
+        "s9yHE890Ag",
+    ),
+    (
+        SEED,
+        "0",
+        {
+            "mxid": "@alice:example.org",
+            "sender": "@bob:example.com",
+            "token": "sometoken",
+        },
+        "UxTHsSE1kv6THLf6M3OaFUNDNRzNLwGI+UMQjaEmEOfnxBEMXyyNoKC2tvp4kNxi6YpP2BYP4Xjh"
+        "IqnYBdjRAA",
+    ),
+    (
+        OTHER_SEED,
+        "0",
+        {
+            "method": "GET",
+            "uri": "/_matrix/federation/v1/query/directory"
+            "?room_alias=%23a%3Amxhsd.local.kamax.io%3A8447",
+            "origin": "synapse.local.kamax.io",
+            "destination": "mxhsd.local.kamax.io:8447",
+        },
+        "SEMGSOJEsoalrBfHqPO2QrSlbLaUYLHLk4e3q4IJ2JbgvCynT1onp7QF1U4Sl3G3NzybrgdnVvpq"
+        "caEgV0WPCw",
+    ),
+]
+
+
+def key(seed: str = SEED, serial: str = "0") -> SigningKey:
+    """A key from a seed in base64."""
+    return SigningKey(serial, decode_base64(seed))
+
+
+class SigningTests(SynchronousTestCase):
+    """Signatures."""
+
+    def test_vectors(self) -> None:
+        """Each object gets the signature that other implementations give it."""
+        for seed, serial, content, signature in VECTORS:
+            signed = key(seed, serial).signed(content, "domain")
+            self.assertEqual(
+                signed["signatures"], {"domain": {f"ed25519:{serial}": signature}}
+            )
+
+    def test_an_association(self) -> None:
+        """A signed association is the one that clients expect, byte for byte."""
+        association = Association(
+            ThreePid("email", "alice@example.com"),
+            UserId.parse("@alice:example.org"),
+            1428825849161,
+            1428825849161,
+            4582425849161,
+        )
+        signed = key().signed(association.content(), "id.example.org")
+        self.assertEqual(
+            signed["signatures"]["id.example.org"]["ed25519:0"],
+            "lXUYBxNbXyyEOzfVHGtNV+6s3JoslmQnq5cXyBpxz9vpF5HAhN1mHB8UZJqWgkXUZVG/HNgXa79Y"
+            "DwUGqvNtDQ",
+        )
+
+    def test_an_old_lookup_answer(self) -> None:
+        """An answer that mxisd once signed gets the same signature from us."""
+        association = Association(
+            ThreePid("email", "mxisd-federation-test@kamax.io"),
+            UserId.parse("@mxisd-lookup-test:kamax.io"),
+            1523482030147,
+            0,
+            253402300799000,
+        )
+        signed = key().signed(association.content(), "localhost")
+        self.assertEqual(
+            signed["signatures"]["localhost"]["ed25519:0"],
+            "ObKA4PNQh2g6c7Yo2QcTcuDgIwhknG7ZfqmNYzbhrbLBOqZomU22xX9raufN2Y3ke1FXsDqsGs7W"
+            "BDodmzZJCg",
+        )
+
+    def test_the_content_is_left_alone(self) -> None:
+        """Signing makes a copy; signatures of others are kept."""
+        content = {"a": 1, "signatures": {"other": {"ed25519:9": "x"}}}
+        signed = key().signed(content, "domain")
+        self.assertEqual(set(signed["signatures"]), {"other", "domain"})
+        self.assertEqual(content["signatures"], {"other": {"ed25519:9": "x"}})
+
+    def test_the_seed_is_not_shown(self) -> None:
+        """A key in a log line gives nothing away."""
+        self.assertNotIn("seed", repr(key()))
+        self.assertEqual(repr(key(serial="7")), "SigningKey(serial='7')")
+
+    def test_public_key(self) -> None:
+        """The public half, and its bytes in every spelling."""
+        public = key().public_key
+        self.assertEqual(public, "XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI")
+        self.assertEqual(key_bytes(public), decode_base64(public))
+        self.assertEqual(key_bytes("-_+/ "), key_bytes("+/+/+"))
+        self.assertIsNone(key_bytes("é"))
+
+    def test_serials(self) -> None:
+        """Only IDs of our algorithm and alphabet have a serial."""
+        for key_id, serial in (
+            ("ed25519:0", "0"),
+            ("ed25519:a_B-9", "a_B-9"),
+            ("ed25519:", None),
+            ("ed25519:../x", None),
+            ("rsa:0", None),
+            ("", None),
+        ):
+            self.assertEqual(serial_of(key_id), serial)

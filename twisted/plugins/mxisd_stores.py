@@ -1,0 +1,8 @@
+"""The stores that come with mxisd; each is imported when it is configured."""
+
+from mxisd.stores.factories import StoreMaker
+
+memory = StoreMaker(
+    "memory", "mxisd.stores.memory", "People written in the configuration itself"
+)
+ldap = StoreMaker("ldap", "mxisd.stores.ldap.factory", "An LDAP directory")
