@@ -1,0 +1,127 @@
+"""The real process, driven over HTTP."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+IDENTITY = "/_matrix/identity"
+PATIENCE = 30.0
+TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Any, what: str, seconds: float = PATIENCE) -> Any:
+    """
+    Poll until something is true.
+
+    :return: What the condition returned.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+class MxisdProcess:
+    """``twistd mxisd`` in a folder of its own, on a free port."""
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.config = {
+            "matrix": {"domain": "example.org"},
+            "server": {"hostname": "127.0.0.1", "port": self.port},
+            "key": {"path": str(folder / "keys")},
+            "storage": {"provider": {"sqlite": {"database": str(folder / "mxisd.db")}}},
+            **config,
+        }
+        self.log = folder / "mxisd.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "MxisdProcess":
+        """Start, and wait for the first answer."""
+        path = self.folder / "mxisd.yaml"
+        path.write_text(yaml.safe_dump(self.config, allow_unicode=True))
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*TWISTD, "-n", "--pidfile=", "mxisd", "-c", str(path)],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                },
+            )
+        wait_until(self._is_up, "mxisd answers")
+        return self
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """Stop, and wait for the end."""
+        if self._process is not None:
+            self._process.send_signal(by)
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def restart(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """Stop and start."""
+        self.stop(by)
+        self.start()
+
+    def _is_up(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"mxisd ended: {self.log.read_text()}")
+        try:
+            return bool(self.get("/status")[0] == 200)
+        except OSError:
+            return False
+
+    def get(self, path: str, token: str | None = None, **query: str) -> Any:
+        """GET; status and decoded JSON."""
+        return self._ask("GET", path, None, token, query)
+
+    def post(self, path: str, body: Any, token: str | None = None) -> Any:
+        """POST a JSON body; status and decoded JSON."""
+        return self._ask("POST", path, json.dumps(body).encode(), token, {})
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        token: str | None,
+        query: dict[str, str],
+    ) -> Any:
+        url = f"http://127.0.0.1:{self.port}{path}"
+        if query:
+            url += "?" + urllib.parse.urlencode(query)
+        request = urllib.request.Request(url, body, method=method)
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)

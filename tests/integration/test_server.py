@@ -1,0 +1,279 @@
+"""The whole server against a real directory: ten thousand people, plain and hashed."""
+
+import atexit
+import json
+import shutil
+import signal
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from mxisd.model.hashing import lookup_hash
+from tests.integration.homeserver import HomeserverProcess
+from tests.integration.server import IDENTITY, MxisdProcess, wait_until
+from tests.integration.slapd import Organisation, Slapd
+
+V1, V2 = f"{IDENTITY}/api/v1", f"{IDENTITY}/v2"
+PEOPLE = 10_000
+TERMS = "https://example.org/privacy"
+
+
+class World:
+    """A directory, a homeserver, and mxisd between them; they end with the tests."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mxisd-test-"))
+        atexit.register(shutil.rmtree, self.folder)
+        self.slapd = Slapd(Organisation(people=PEOPLE))
+        self.slapd.start()
+        atexit.register(self.slapd.stop)
+        self.homeserver = HomeserverProcess(self.folder / "homeserver", "alice", "bob")
+        atexit.register(self.homeserver.stop)
+        self.server = MxisdProcess(self.folder, self.config())
+        self.server.start()
+        atexit.register(self.server.stop)
+
+    def config(self) -> dict[str, Any]:
+        """A classic LDAP section, terms, and a homeserver on loopback."""
+        return {
+            "matrix": {"domain": self.homeserver.server_name},
+            "outbound": {
+                "allowedCidr": ["127.0.0.0/8"],
+                "caFile": str(self.homeserver.ca_file),
+            },
+            "policy": {
+                "policies": {
+                    "privacy": {
+                        "version": "1",
+                        "terms": {"en": {"name": "Privacy", "url": TERMS}},
+                    }
+                }
+            },
+            "ldap": {
+                "enabled": True,
+                "connection": {
+                    "host": "127.0.0.1",
+                    "port": self.slapd.port,
+                    "bindDn": self.slapd.bind_dn,
+                    "bindPassword": self.slapd.password,
+                    "baseDNs": [self.slapd.base_dn],
+                },
+                "attribute": {
+                    "uid": {"type": "uid", "value": "uid"},
+                    "name": "cn",
+                    "threepid": {
+                        "email": ["mail", "mailPrimaryAddress"],
+                        "msisdn": ["telephoneNumber"],
+                        "employee": ["employeeNumber"],
+                    },
+                },
+                "filter": "(objectClass=inetOrgPerson)",
+            },
+            "lookup": {"storeTimeout": "2s"},
+        }
+
+
+@cache
+def world() -> World:
+    """The one world of all tests; each leaves it running."""
+    return World()
+
+
+class ServerTests(SynchronousTestCase):
+    """Ten thousand people, found and not found."""
+
+    def setUp(self) -> None:
+        """Log in, accept the terms, and know some people."""
+        self.slapd, self.server = world().slapd, world().server
+        self.homeserver, self.folder = world().homeserver, world().folder
+        self.people = self.slapd.organisation.members
+        self.token = self.register("alice")
+        self.server.post(f"{V2}/terms", {"user_accepts": [TERMS]}, self.token)
+        wait_until(lambda: self.hashed(self.people[-1].mails[0]), "the index is built")
+
+    def register(self, localpart: str) -> str:
+        """Register a user of the homeserver."""
+        status, reply = self.server.post(
+            f"{V2}/account/register",
+            {
+                "access_token": f"openid-{localpart}",
+                "token_type": "Bearer",
+                "expires_in": 3600,
+                "matrix_server_name": self.homeserver.server_name,
+            },
+        )
+        self.assertEqual(status, 200, reply)
+        self.assertEqual(reply["token"], reply["access_token"])
+        token: str = reply["token"]
+        return token
+
+    def user_id(self, uid: str) -> str:
+        """A person's Matrix ID."""
+        return f"@{uid}:{self.homeserver.server_name}"
+
+    def hashed(self, *addresses: str, medium: str = "email") -> dict[str, str]:
+        """Look up by hash; user IDs by address."""
+        status, details = self.server.get(f"{V2}/hash_details", self.token)
+        self.assertEqual(status, 200, details)
+        pepper = details["lookup_pepper"]
+        hashes = {lookup_hash(each, medium, pepper): each for each in addresses}
+        status, reply = self.server.post(
+            f"{V2}/lookup",
+            {"algorithm": "sha256", "pepper": pepper, "addresses": list(hashes)},
+            self.token,
+        )
+        self.assertEqual(status, 200, reply)
+        return {hashes[key]: value for key, value in reply["mappings"].items()}
+
+    def plain(self, *addresses: str, medium: str = "email") -> dict[str, str]:
+        """Look up in the clear through v2; user IDs by address."""
+        _, details = self.server.get(f"{V2}/hash_details", self.token)
+        lines = {f"{each} {medium}": each for each in addresses}
+        status, reply = self.server.post(
+            f"{V2}/lookup",
+            {
+                "algorithm": "none",
+                "pepper": details["lookup_pepper"],
+                "addresses": list(lines),
+            },
+            self.token,
+        )
+        self.assertEqual(status, 200, reply)
+        return {lines[key]: value for key, value in reply["mappings"].items()}
+
+    def health(self) -> str:
+        """What ``/status`` says; a store that is down never makes it an error."""
+        status, reply = self.server.get("/status")
+        self.assertEqual(status, 200)
+        health: str = reply["status"]["health"]
+        return health
+
+    def test_everybody_is_found_by_hash(self) -> None:
+        """Each of ten thousand people is found, by every e-mail address."""
+        expected = {
+            mail.casefold(): self.user_id(person.uid)
+            for person in self.people
+            for mail in person.mails
+        }
+        addresses = sorted(expected)
+        found: dict[str, str] = {}
+        for start in range(0, len(addresses), 5000):
+            found |= self.hashed(*addresses[start : start + 5000])
+        self.assertEqual(len(found), len(expected))
+        self.assertEqual(found, expected)
+
+    def test_people_are_found_in_the_clear(self) -> None:
+        """v2 with ``none``: as the client spells them, and nobody else."""
+        some = self.people[:50]
+        addresses = {p.mails[0].upper(): self.user_id(p.uid) for p in some}
+        found = self.plain(*addresses, "nobody@example.org", "*", "a)(uid=*")
+        self.assertEqual(found, addresses)
+
+    def test_v1_answers_signed(self) -> None:
+        """v1 lookup gives a signed association; an unknown address gives ``{}``."""
+        person = self.people[7]
+        status, reply = self.server.get(
+            f"{V1}/lookup", medium="email", address=person.mails[0]
+        )
+        self.assertEqual((status, reply["mxid"]), (200, self.user_id(person.uid)))
+        self.assertIn(self.homeserver.server_name, reply["signatures"])
+        nobody = self.server.get(f"{V1}/lookup", medium="email", address="no@body.org")
+        self.assertEqual(nobody, (200, {}))
+
+    def test_v1_bulk(self) -> None:
+        """v1 bulk lookup gives triples of the found ones."""
+        pairs = [["email", person.mails[0]] for person in self.people[:20]]
+        status, reply = self.server.post(
+            f"{V1}/bulk_lookup", {"threepids": [*pairs, ["email", "no@body.org"]]}
+        )
+        self.assertEqual(status, 200)
+        self.assertEqual([each[:2] for each in reply["threepids"]], pairs)
+
+    def test_a_medium_of_ones_own(self) -> None:
+        """An employee number is found both ways, in exact case."""
+        person = next(p for p in self.people if p.employee_number)
+        number = person.employee_number or ""
+        for found in (
+            self.hashed(number, medium="employee"),
+            self.plain(number, medium="employee"),
+        ):
+            self.assertEqual(found, {number: self.user_id(person.uid)})
+        self.assertEqual(self.plain(number.swapcase() + "x", medium="employee"), {})
+
+    def test_a_restart_forgets_nothing(self) -> None:
+        """Peppers, tokens and accepted terms survive, even a SIGKILL."""
+        person = self.people[3]
+        _, before = self.server.get(f"{V2}/hash_details", self.token)
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            self.server.restart(end)
+            wait_until(self.is_ready, "the index is open")
+            _, after = self.server.get(f"{V2}/hash_details", self.token)
+            self.assertEqual(after, before)
+            self.assertEqual(
+                self.hashed(person.mails[0].casefold()),
+                {person.mails[0].casefold(): self.user_id(person.uid)},
+            )
+
+    def is_ready(self) -> bool:
+        """Whether lookups are answered; until then 503 says "not now"."""
+        status, _ = self.server.get(f"{V2}/hash_details", self.token)
+        self.assertIn(status, (200, 503))
+        return bool(status == 200)
+
+    def test_a_directory_that_is_down(self) -> None:
+        """Hashes are answered, v1 says "not now", v2 answers what it knows."""
+        person = self.people[5]
+        mail = person.mails[0].casefold()
+        self.slapd.stop()
+        try:
+            self.assertEqual(self.hashed(mail), {mail: self.user_id(person.uid)})
+            self.assertEqual(self.plain(mail), {})
+            status, reply = self.server.get(
+                f"{V1}/lookup", medium="email", address=mail
+            )
+            self.assertEqual(status, 503, reply)
+            wait_until(lambda: self.health() == "DEGRADED", "the status tells")
+        finally:
+            self.slapd.start()
+        wait_until(lambda: self.plain(mail), "the directory is asked again")
+        wait_until(lambda: self.health() == "OK", "the status is good again")
+
+    def test_logout_and_terms(self) -> None:
+        """A token ends with its logout; without accepted terms nothing is looked up."""
+        token = self.register("bob")
+        status, reply = self.server.get(f"{V2}/hash_details", token)
+        self.assertEqual((status, reply["errcode"]), (403, "M_TERMS_NOT_SIGNED"))
+        self.assertEqual(self.server.post(f"{V2}/account/logout", {}, token)[0], 200)
+        status, reply = self.server.get(f"{V2}/account", token)
+        self.assertEqual((status, reply["errcode"]), (401, "M_UNAUTHORIZED"))
+
+    def test_foreign_homeservers_may_not_register(self) -> None:
+        """``allowOnlyTrustDomains`` is on: users of others are refused."""
+        status, reply = self.server.post(
+            f"{V2}/account/register",
+            {"access_token": "x", "matrix_server_name": "elsewhere.example"},
+        )
+        self.assertEqual((status, reply["errcode"]), (403, "M_FORBIDDEN"))
+
+    def test_the_log_keeps_secrets(self) -> None:
+        """No address, password, token or pepper's owner is in the log."""
+        person = self.people[9]
+        self.server.get(f"{V1}/lookup", medium="email", address=person.mails[0])
+        log = self.server.log.read_text()
+        for secret in (person.mails[0], self.slapd.password, self.token, "openid-"):
+            self.assertNotIn(secret, log)
+        self.assertIn("/lookup", log)
+        self.assertNotIn("Traceback", log)
+
+    def test_keys_are_closed_to_others(self) -> None:
+        """The key store and the database are for the server's user only."""
+        for path in (self.folder / "keys", self.folder / "hashes"):
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+            for file in path.rglob("*"):
+                self.assertEqual(file.stat().st_mode & 0o077, 0, file)
+        self.assertEqual((self.folder / "mxisd.db").stat().st_mode & 0o077, 0)
+        current = json.loads((self.folder / "keys" / "current").read_text())
+        self.assertEqual(current["algo"], "ed25519")
