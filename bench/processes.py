@@ -18,7 +18,7 @@ from bench.load import Job, Outcome
 ROOT = Path(__file__).parent.parent
 PLUGINS = Path(__file__).parent / "plugin"
 OPENID = "/_matrix/federation/v1/openid/userinfo"
-STATUS = "/_matrix/identity/v2"
+STATUS = "/status"
 START_PATIENCE = 60.0
 STOP_PATIENCE = 30.0
 TICKS = os.sysconf("SC_CLK_TCK")
