@@ -35,6 +35,7 @@ class HomeserverProcess:
         assert self._process.stdout is not None
         self.server_name = self._process.stdout.readline().strip()
         self.ca_file = Path(self._process.stdout.readline().strip())
+        assert self.server_name, "the homeserver did not start"
 
     def stop(self) -> None:
         """End it."""

@@ -21,6 +21,7 @@ from tests.integration.organisation import (
     Member,
     Organisation,
 )
+from tests.integration.server import free_port
 from tests.tls import CertificateAuthority
 
 __all__ = ["Member", "Organisation", "Slapd"]
@@ -95,7 +96,7 @@ class Slapd:
         self.organisation = organisation
         self.folder = Path(tempfile.mkdtemp(prefix="mxisd-slapd-"))
         self._removal = weakref.finalize(self, shutil.rmtree, self.folder, True)
-        self.port, self.tls_port = _free_port(), _free_port()
+        self.port, self.tls_port = free_port(), free_port()
         self.ca_file = str(self.folder / "ca.pem")
         self._debug = "256" if is_verbose else "0"
         self._process: subprocess.Popen[bytes] | None = None
@@ -219,13 +220,6 @@ def _program() -> str:
     if os.environ.get("CI"):
         raise AssertionError("slapd is missing: apt-get install slapd")
     raise SkipTest("slapd IS MISSING: apt-get install slapd")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _accepts(port: int) -> bool:

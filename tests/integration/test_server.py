@@ -5,11 +5,16 @@ import json
 import shutil
 import signal
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from signedjson.key import decode_verify_key_bytes
+from signedjson.sign import verify_signed_json
 from twisted.trial.unittest import SynchronousTestCase
+from unpaddedbase64 import decode_base64
 
 from mxisd.model.hashing import lookup_hash
 from tests.integration.homeserver import HomeserverProcess
@@ -19,6 +24,7 @@ from tests.integration.slapd import Organisation, Slapd
 V1, V2 = f"{IDENTITY}/api/v1", f"{IDENTITY}/v2"
 PEOPLE = 10_000
 TERMS = "https://example.org/privacy"
+CAROL = "carol@elsewhere.example"
 
 
 class World:
@@ -71,6 +77,15 @@ class World:
                     },
                 },
                 "filter": "(objectClass=inetOrgPerson)",
+            },
+            "memory": {
+                "enabled": True,
+                "identities": [
+                    {
+                        "username": "carol",
+                        "threepids": [{"medium": "email", "address": CAROL}],
+                    }
+                ],
             },
             "lookup": {"storeTimeout": "2s"},
         }
@@ -165,6 +180,14 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(len(found), len(expected))
         self.assertEqual(found, expected)
 
+    def test_phones_are_found_by_hash(self) -> None:
+        """However the directory writes a number, its digits find the owner."""
+        expected = {
+            f"49171{1_000_000 + index}": self.user_id(person.uid)
+            for index, person in enumerate(self.people)
+        }
+        self.assertEqual(self.hashed(*expected, medium="msisdn"), expected)
+
     def test_people_are_found_in_the_clear(self) -> None:
         """v2 with ``none``: as the client spells them, and nobody else."""
         some = self.people[:50]
@@ -179,7 +202,13 @@ class ServerTests(SynchronousTestCase):
             f"{V1}/lookup", medium="email", address=person.mails[0]
         )
         self.assertEqual((status, reply["mxid"]), (200, self.user_id(person.uid)))
-        self.assertIn(self.homeserver.server_name, reply["signatures"])
+        name = self.homeserver.server_name
+        ((key_id, _),) = reply["signatures"][name].items()
+        _, key = self.server.get(f"{V1}/pubkey/{key_id}")
+        verify_key = decode_verify_key_bytes(key_id, decode_base64(key["public_key"]))
+        verify_signed_json(reply, name, verify_key)
+        valid = self.server.get(f"{V2}/pubkey/isvalid", **key)
+        self.assertEqual(valid, (200, {"valid": True}))
         nobody = self.server.get(f"{V1}/lookup", medium="email", address="no@body.org")
         self.assertEqual(nobody, (200, {}))
 
@@ -190,7 +219,11 @@ class ServerTests(SynchronousTestCase):
             f"{V1}/bulk_lookup", {"threepids": [*pairs, ["email", "no@body.org"]]}
         )
         self.assertEqual(status, 200)
-        self.assertEqual([each[:2] for each in reply["threepids"]], pairs)
+        expected = [
+            ["email", person.mails[0], self.user_id(person.uid)]
+            for person in self.people[:20]
+        ]
+        self.assertEqual(reply["threepids"], expected)
 
     def test_a_medium_of_ones_own(self) -> None:
         """An employee number is found both ways, in exact case."""
@@ -201,7 +234,10 @@ class ServerTests(SynchronousTestCase):
             self.plain(number, medium="employee"),
         ):
             self.assertEqual(found, {number: self.user_id(person.uid)})
-        self.assertEqual(self.plain(number.swapcase() + "x", medium="employee"), {})
+        other = number.swapcase()
+        self.assertNotEqual(other, number)
+        self.assertEqual(self.plain(other, medium="employee"), {})
+        self.assertEqual(self.hashed(other, medium="employee"), {})
 
     def test_a_restart_forgets_nothing(self) -> None:
         """Peppers, tokens and accepted terms survive, even a SIGKILL."""
@@ -224,22 +260,58 @@ class ServerTests(SynchronousTestCase):
         return bool(status == 200)
 
     def test_a_directory_that_is_down(self) -> None:
-        """Hashes are answered, v1 says "not now", v2 answers what it knows."""
+        """Hashes are answered, v1 says "not now", the others answer what is known."""
         person = self.people[5]
         mail = person.mails[0].casefold()
+        carol = self.user_id("carol")
         self.slapd.stop()
         try:
             self.assertEqual(self.hashed(mail), {mail: self.user_id(person.uid)})
-            self.assertEqual(self.plain(mail), {})
-            status, reply = self.server.get(
-                f"{V1}/lookup", medium="email", address=mail
+            self.assertEqual(self.plain(mail, CAROL), {CAROL: carol})
+            bulk = {"threepids": [["email", mail], ["email", CAROL]]}
+            self.assertEqual(
+                self.server.post(f"{V1}/bulk_lookup", bulk),
+                (200, {"threepids": [["email", CAROL, carol]]}),
             )
-            self.assertEqual(status, 503, reply)
+            self.assertEqual(self.one(CAROL), (200, carol))
+            self.assertEqual(self.one(mail), (503, None))
             wait_until(lambda: self.health() == "DEGRADED", "the status tells")
         finally:
             self.slapd.start()
         wait_until(lambda: self.plain(mail), "the directory is asked again")
         wait_until(lambda: self.health() == "OK", "the status is good again")
+
+    def one(self, mail: str) -> tuple[int, str | None]:
+        """Look up through v1; status and user ID."""
+        status, reply = self.server.get(f"{V1}/lookup", medium="email", address=mail)
+        return status, reply.get("mxid")
+
+    def test_a_directory_that_goes_and_comes_during_requests(self) -> None:
+        """Each answer is the right one or "not now": never "absent", never an error."""
+        person = self.people[11]
+        answers: list[tuple[int, str | None]] = []
+        is_over = threading.Event()
+
+        def ask() -> None:
+            while not is_over.is_set():
+                answers.append(self.one(person.mails[0]))
+
+        askers = [threading.Thread(target=ask) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        right, not_now = (200, self.user_id(person.uid)), (503, None)
+        try:
+            wait_until(lambda: right in answers, "answers come")
+            self.slapd.stop()
+            wait_until(lambda: not_now in answers, "the outage is noticed")
+        finally:
+            self.slapd.start()
+            seen = len(answers)
+            wait_until(lambda: right in answers[seen:], "answers come again")
+            is_over.set()
+            for asker in askers:
+                asker.join()
+        self.assertEqual(set(answers), {right, not_now})
 
     def test_logout_and_terms(self) -> None:
         """A token ends with its logout; without accepted terms nothing is looked up."""
@@ -261,12 +333,22 @@ class ServerTests(SynchronousTestCase):
     def test_the_log_keeps_secrets(self) -> None:
         """No address, password, token or pepper's owner is in the log."""
         person = self.people[9]
+        seen = len(self.server.log.read_text())
         self.server.get(f"{V1}/lookup", medium="email", address=person.mails[0])
-        log = self.server.log.read_text()
-        for secret in (person.mails[0], self.slapd.password, self.token, "openid-"):
+        self.server.get(f"{V2}/account", access_token=self.token)
+        # Lines of access wait up to a second.
+        wait_until(lambda: "/v2/account" in self.logged(seen), "the access is logged")
+        self.assertIn("/v1/lookup", self.logged(seen))
+        log = self.logged(0)
+        mail = person.mails[0]
+        for secret in (mail, self.slapd.password, self.token, "openid-"):
             self.assertNotIn(secret, log)
-        self.assertIn("/lookup", log)
+            self.assertNotIn(quote(secret), log)
         self.assertNotIn("Traceback", log)
+
+    def logged(self, start: int) -> str:
+        """What the server has logged from there on."""
+        return self.server.log.read_text()[start:]
 
     def test_keys_are_closed_to_others(self) -> None:
         """The key store and the database are for the server's user only."""
