@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 
 
 @frozen
 class IssuedCertificate:
     """
-    A server's certificate and key.
+    A certificate and its key.
 
     :ivar cert_file: PEM.
     :ivar key_file: PEM, unencrypted.
@@ -38,7 +38,7 @@ class IssuedCertificate:
 
 class CertificateAuthority:
     """
-    Issues certificates that are valid today.
+    Issues certificates that are valid today, unless they are to be expired.
 
     :ivar ca_file: Its own certificate, PEM: what clients are to trust.
     """
@@ -52,7 +52,8 @@ class CertificateAuthority:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("Authority of a test")
+        # Several of them may be trusted at a time.
+        self._name = _name(f"Authority {x509.random_serial_number() % 10**9}")
         self._issued = 0
         self.ca_file = folder / "ca.pem"
         certificate = (
@@ -62,18 +63,36 @@ class CertificateAuthority:
         )
         self.ca_file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, *names: str) -> IssuedCertificate:
-        """Make a certificate for DNS names and IP addresses."""
+    def issue(self, *names: str, is_expired: bool = False) -> IssuedCertificate:
+        """
+        Make a server's certificate.
+
+        :param names: DNS names and IP addresses.
+        :param is_expired: Whether it was valid until yesterday.
+        """
+        alternatives = x509.SubjectAlternativeName([_general_name(n) for n in names])
+        return self._issue(
+            names[0], ExtendedKeyUsageOID.SERVER_AUTH, is_expired, alternatives
+        )
+
+    def issue_client(self, name: str, *, is_expired: bool = False) -> IssuedCertificate:
+        """Make a client's certificate."""
+        return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, is_expired)
+
+    def _issue(
+        self,
+        name: str,
+        usage: x509.ObjectIdentifier,
+        is_expired: bool,
+        *extensions: x509.ExtensionType,
+    ) -> IssuedCertificate:
         self._issued += 1
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _builder(_name(names[0]), self._name, key)
-            .add_extension(
-                x509.SubjectAlternativeName([_general_name(each) for each in names]),
-                False,
-            )
-            .sign(self._key, SHA256())
-        )
+        age = timedelta(days=3) if is_expired else timedelta()
+        builder = _builder(_name(name), self._name, key, age)
+        for extension in (x509.ExtendedKeyUsage([usage]), *extensions):
+            builder = builder.add_extension(extension, False)
+        certificate = builder.sign(self._key, SHA256())
         issued = IssuedCertificate(
             self._folder / f"{self._issued}.pem", self._folder / f"{self._issued}.key"
         )
@@ -96,9 +115,12 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    age: timedelta = timedelta(),
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) - age
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

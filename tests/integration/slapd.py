@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from twisted.trial.unittest import SkipTest
 
@@ -29,18 +30,31 @@ __all__ = ["Member", "Organisation", "Slapd"]
 _CONFIGURATION = """\
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/nis.schema
 include /etc/ldap/schema/inetorgperson.schema
 attributetype ( 1.3.6.1.4.1.54392.5.1.1 NAME 'mailPrimaryAddress'
   EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
 objectclass ( 1.3.6.1.4.1.54392.5.2.1 NAME 'mxisdTestPerson' AUXILIARY
   MAY ( mailPrimaryAddress ) )
+attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName'
+  EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.656 NAME 'userPrincipalName'
+  EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl'
+  EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+objectclass ( 1.3.6.1.4.1.54392.5.2.2 NAME 'mxisdTestAccount' AUXILIARY
+  MAY ( sAMAccountName $ userPrincipalName $ userAccountControl ) )
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload memberof
 pidfile {folder}/slapd.pid
 TLSCACertificateFile {folder}/ca.pem
 TLSCertificateFile {folder}/server.pem
 TLSCertificateKeyFile {folder}/server.key
+TLSVerifyClient {verify_client}
 database mdb
 maxsize 1073741824
 suffix "{base}"
@@ -49,8 +63,9 @@ directory {folder}/db
 index objectClass,uid,mail,mailPrimaryAddress,telephoneNumber,employeeNumber eq
 index mobile,homePhone eq
 dbnosync
-limits dn.exact="{service}" size.soft={limit} size.hard={limit} \
-size.pr={limit} size.prtotal=unlimited
+overlay memberof
+limits dn.exact="{service}" size.soft={soft} size.hard={hard} \
+size.pr={soft} size.prtotal=unlimited
 access to attrs=userPassword by anonymous auth by * none
 access to * by users read by anonymous auth
 """
@@ -64,7 +79,9 @@ class Slapd:
 
     :ivar port: For ``ldap``.
     :ivar tls_port: For ``ldaps``.
-    :ivar ca_file: The authority that signed its certificate.
+    :ivar socket: For ``ldapi``.
+    :ivar authority: Who signed its certificate, and is believed by it.
+    :ivar ca_file: The authority's certificate.
     :ivar organisation: What the directory holds.
 
     Its folder goes with the object, at the latest when the tests end.
@@ -83,28 +100,52 @@ class Slapd:
         size_limit: int = 500,
         is_verbose: bool = False,
         hosts: Sequence[str] = ("localhost", "127.0.0.1"),
+        hard_limit: int | None = None,
+        has_expired: bool = False,
+        demands_certificate: bool = False,
+        port: int | None = None,
     ) -> None:
         """
         Prepare a server in a folder of its own; nothing is started yet.
 
-        :param size_limit: How many entries a search, or a page, answers at most.
+        :param size_limit: How many entries a search, or a page, answers at most, unless
+            more are asked for.
         :param is_verbose: Whether :meth:`log` tells every operation.
         :param hosts: For whom its certificate is.
+        :param hard_limit: How many entries it answers at most to who asks for more;
+            ``size_limit`` if not given.
+        :param has_expired: Whether its certificate has.
+        :param demands_certificate: Whether clients need one of :attr:`authority`.
+        :param port: For ``ldap``, if it must be known before.
         :raise SkipTest: If slapd is not installed; a failure where ``CI`` is set.
         """
         program = _program()
         self.organisation = organisation
         self.folder = Path(tempfile.mkdtemp(prefix="mxisd-slapd-"))
         self._removal = weakref.finalize(self, shutil.rmtree, self.folder, True)
-        self.port, self.tls_port = free_port(), free_port()
+        self.port, self.tls_port = port or free_port(), free_port()
+        self.socket = str(self.folder / "ldapi")
         self.ca_file = str(self.folder / "ca.pem")
         self._debug = "256" if is_verbose else "0"
         self._process: subprocess.Popen[bytes] | None = None
         # A copy: Ubuntu confines the installed program to the system's own folders.
         self._program = shutil.copy(program, self.folder / "slapd")
         self._configuration = self.folder / "slapd.conf"
-        self._write_certificates(hosts)
-        self._fill(organisation, size_limit)
+        self.authority = CertificateAuthority(self.folder)
+        issued = self.authority.issue(*hosts, is_expired=has_expired)
+        issued.cert_file.rename(self.folder / "server.pem")
+        issued.key_file.rename(self.folder / "server.key")
+        self._configuration.write_text(
+            _CONFIGURATION.format(
+                folder=self.folder,
+                base=BASE_DN,
+                service=SERVICE_DN,
+                soft=size_limit,
+                hard=hard_limit or size_limit,
+                verify_client="demand" if demands_certificate else "never",
+            )
+        )
+        self._fill(organisation)
 
     def start(self) -> None:
         """Start, and return when connections are accepted."""
@@ -114,7 +155,7 @@ class Slapd:
                     self._program,
                     *("-d", self._debug),
                     *("-f", str(self._configuration)),
-                    *("-h", f"{self.url} ldaps://127.0.0.1:{self.tls_port}"),
+                    *("-h", " ".join(self._urls())),
                 ],
                 stdout=log,
                 stderr=log,
@@ -172,25 +213,21 @@ class Slapd:
         """Where it speaks LDAP in the clear."""
         return f"ldap://127.0.0.1:{self.port}"
 
+    def _urls(self) -> Sequence[str]:
+        return (
+            self.url,
+            f"ldaps://127.0.0.1:{self.tls_port}",
+            f"ldapi://{quote(self.socket, safe='')}",
+        )
+
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None, "slapd is not running"
         self._process.send_signal(number)
 
-    def _write_certificates(self, hosts: Sequence[str]) -> None:
-        authority = CertificateAuthority(self.folder)
-        issued = authority.issue(*hosts)
-        issued.cert_file.rename(self.folder / "server.pem")
-        issued.key_file.rename(self.folder / "server.key")
-
-    def _fill(self, organisation: Organisation, size_limit: int) -> None:
+    def _fill(self, organisation: Organisation) -> None:
         (self.folder / "db").mkdir()
         data = self.folder / "data.ldif"
         data.write_text(organisation.ldif())
-        self._configuration.write_text(
-            _CONFIGURATION.format(
-                folder=self.folder, base=BASE_DN, service=SERVICE_DN, limit=size_limit
-            )
-        )
         filled = subprocess.run(
             [
                 self._program,

@@ -1,34 +1,22 @@
 """The LDAP store against a real OpenLDAP server."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import (
-    ILogObserver,
-    LogEvent,
-    formatEvent,
-    globalLogPublisher,
-)
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
-from mxisd.config.structure import Section
 from mxisd.drivers.ldap import filters
-from mxisd.drivers.ldap.client import LdapClient, ListCut
+from mxisd.drivers.ldap.client import ListCut
 from mxisd.drivers.ldap.connection import Search, TimedOut
-from mxisd.drivers.ldap.server import Server
 from mxisd.errors import StoreUnavailable
-from mxisd.interfaces import Store, Tools
+from mxisd.interfaces import Store
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Accepted, NoSuchUser, Refused
 from mxisd.model.secret import Secret
-from mxisd.model.threepids import EMAIL, MSISDN, ThreePid, canonical
-from mxisd.stores.ldap import factory
+from mxisd.model.threepids import EMAIL, MSISDN, canonical
 from mxisd.testing.stores import (
-    DOMAIN,
     PEOPLE,
     AssociationSourceContract,
     AuthenticatorContract,
@@ -36,126 +24,10 @@ from mxisd.testing.stores import (
     Person,
     ThreePidLookupContract,
 )
+from tests.integration.ldap_stores import EMPLOYEE, LdapCase, member
 from tests.integration.organisation import BASE_DN, PEOPLE_DN, entry_ldif
 from tests.integration.slapd import Member, Organisation, Slapd
 from tests.tls import CertificateAuthority
-
-EMPLOYEE = "employee"
-
-
-def member(person: Person) -> Member:
-    """A contract's person as an entry."""
-    by_medium: dict[str, list[str]] = {EMAIL: [], MSISDN: []}
-    for medium, address in person.threepids:
-        by_medium[medium].append(address)
-    return Member(
-        uid=person.username,
-        name=person.display_name or person.username,
-        mails=by_medium[EMAIL],
-        phones=by_medium[MSISDN],
-        password=person.password,
-    )
-
-
-class LdapCase(TestCase):
-    """Starts servers, makes stores, and cleans up."""
-
-    timeout = 60
-
-    def slapd(self, *members: Member, **how: Any) -> Slapd:
-        """A running server with these people."""
-        extra = how.pop("extra_ldif", "")
-        server = Slapd(Organisation(members=members, extra_ldif=extra), **how)
-        self.addCleanup(server.remove)
-        server.start()
-        return server
-
-    def store(
-        self,
-        slapd: Slapd,
-        connection: Mapping[str, Any] | None = None,
-        **section: Any,
-    ) -> Store:
-        """The store of a section that fits the server."""
-        values = {
-            "connection": {
-                "host": slapd.host,
-                "port": slapd.port,
-                "bindDn": slapd.bind_dn,
-                "bindPassword": slapd.password,
-                "baseDNs": [slapd.people_dn],
-                **(connection or {}),
-            },
-            "attribute": {
-                "uid": {"type": "uid", "value": "uid"},
-                "threepid": {EMPLOYEE: ["employeeNumber"]},
-            },
-            **section,
-        }
-        tools = Tools(name="staff", domain=DOMAIN, reactor=reactor, http=None)
-        store = factory.build(factory.parse(Section(values)), tools)
-        assert store.service is not None
-        self.addCleanup(store.service.stopService)
-        return store
-
-    def tls(self, slapd: Slapd, **more: Any) -> dict[str, Any]:
-        """Connection keys for ldaps."""
-        return {"port": slapd.tls_port, "tls": True, "caFile": slapd.ca_file, **more}
-
-    async def found(
-        self, store: Store, medium: str, addresses: Iterable[str]
-    ) -> dict[str, str]:
-        """Localparts by canonical address."""
-        assert store.lookup is not None
-        keys = frozenset(canonical(medium, address) for address in addresses)
-        answer = await store.lookup.lookup(keys)
-        return {key.address: user_id.localpart for key, user_id in answer.items()}
-
-    async def listed(self, store: Store) -> list[tuple[ThreePid, UserId]]:
-        """Everything that the store lists."""
-        result: list[tuple[ThreePid, UserId]] = []
-
-        async def put(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-            result.extend(batch)
-
-        assert store.associations is not None
-        await store.associations.associations(put)
-        return result
-
-    async def verdict(self, store: Store, localpart: str, password: str) -> Any:
-        """What the store says to a password."""
-        assert store.authenticator is not None
-        user_id = UserId(localpart, DOMAIN)
-        return await store.authenticator.authenticate(user_id, Secret(password))
-
-    def log_lines(self) -> list[str]:
-        """The lines that will have been logged."""
-        lines: list[str] = []
-
-        @implementer(ILogObserver)
-        def observe(event: LogEvent) -> None:
-            lines.append(formatEvent(event))
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
-        return lines
-
-    async def assert_unavailable(self, answer: Any, words: str = "") -> Any:
-        """The question fails as it should; gives the error."""
-        with self.assertRaises(StoreUnavailable) as caught:
-            await answer
-        self.assertIn(words, str(caught.exception))
-        return caught.exception
-
-    def within(self, seconds: float) -> Any:
-        """Check afterwards, when called, that no more time has passed."""
-        start = reactor.seconds()
-
-        def check() -> None:
-            passed = reactor.seconds() - start
-            self.assertLess(passed, seconds)
-
-        return check
 
 
 class ContractTests(
@@ -357,20 +229,6 @@ class LookupTests(LdapCase):
         self.assertIsNone(
             self.store(slapd, identity={"lookup": False}).associations,
         )
-
-    def client(self, slapd: Slapd) -> LdapClient:
-        """A client of the driver."""
-        client = LdapClient(
-            reactor,
-            Server(
-                host=slapd.host,
-                port=slapd.port,
-                bind_dn=slapd.bind_dn,
-                bind_password=Secret(slapd.password),
-            ),
-        )
-        self.addCleanup(lambda: Deferred.fromCoroutine(client.close()))
-        return client
 
 
 class TemplateTests(LdapCase):

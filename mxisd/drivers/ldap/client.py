@@ -1,66 +1,83 @@
 """
-Asks one LDAP server: connects when there is a question, and again after a loss.
+Asks a directory: connects when there is a question, and again after a loss.
 
-Searches share one connection, and the server's answers overtake each other on it. A
-list is read page by page on a connection of its own, since a server keeps one list in
-mind per connection. A user's password is tried on a connection of its own, because a
-failed bind would leave the shared one anonymous.
+Searches share connections, and the server's answers overtake each other on them. A list
+is read page by page on a connection of its own, since a server keeps one list in mind
+per connection. Passwords are tried on connections of their own.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ldaptor.protocols.ldap import ldaperrors
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
-from twisted.logger import Logger
-from twisted.python.failure import Failure
+from attrs import evolve
+from twisted.internet.defer import DeferredSemaphore
 
-from mxisd.drivers.ldap.connection import (
-    ConnectionGone,
-    LdapConnection,
+from mxisd.drivers.ldap.connecting import connected
+from mxisd.drivers.ldap.connection import LdapConnection
+from mxisd.drivers.ldap.decoder import Entry, Result
+from mxisd.drivers.ldap.errors import CUT, REFERRAL, SUCCESS, ListCut, code_name
+from mxisd.drivers.ldap.failover import Servers
+from mxisd.drivers.ldap.logins import Logins
+from mxisd.drivers.ldap.operations import (
+    BindAnswer,
+    Found,
     Page,
     Search,
     SearchAnswer,
 )
-from mxisd.drivers.ldap.decoder import Entry
-from mxisd.drivers.ldap.server import Server, connected
+from mxisd.drivers.ldap.pool import Pool
+from mxisd.drivers.ldap.referrals import Referrals, Target
+from mxisd.drivers.ldap.server import Access, Address, SocketAddress
 from mxisd.errors import StoreUnavailable
 from mxisd.model.secret import Secret
 
-log = Logger()
+__all__ = [
+    "SUCCESS",
+    "BindAnswer",
+    "Found",
+    "LdapClient",
+    "ListCut",
+    "Take",
+    "code_name",
+]
 
-IN_FLIGHT = 100
-"""Searches on the way at once; servers hang up on who asks too many."""
+LISTS = 4
+"""Lists that are read at once."""
 
-PRIVATE = 16
-"""Connections for logins and lists at once."""
-
-BACK_OFF_FIRST = 0.1
-BACK_OFF_LAST = 5.0
-"""Seconds during which nobody tries again after a failed connection."""
-
-SUCCESS = 0
-_CUT = (4, 11)  # sizeLimitExceeded, adminLimitExceeded
+_PARTIAL = (3, *CUT)  # and timeLimitExceeded
 
 Take = Callable[[Sequence[Entry]], Awaitable[None]]
-
-
-class ListCut(StoreUnavailable):
-    """The server answered some of the entries, and will not answer the others."""
 
 
 class LdapClient:
     """Searches a directory, and tries passwords in it."""
 
-    def __init__(self, reactor: Any, server: Server) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        name: str,
+        addresses: Sequence[Address | SocketAddress],
+        access: Access,
+        *,
+        connections: int = 4,
+        follow_referrals: bool = False,
+    ) -> None:
+        """
+        Prepare to ask; the first question connects.
+
+        :param name: The store's, for the log.
+        :param addresses: In order of preference; one at least.
+        :param connections: How many searches may share.
+        :param follow_referrals: Whether other servers are asked that these point to.
+        """
         self._reactor = reactor
-        self._server = server
-        self._shared: LdapConnection | None = None
-        self._connecting: Deferred[Any] | None = None
-        self._waiting: list[Deferred[LdapConnection]] = []
-        self._back_off = _BackOff()
-        self._in_flight = DeferredSemaphore(IN_FLIGHT)
-        self._private = DeferredSemaphore(PRIVATE)
+        self._servers = Servers(reactor, name, addresses, access)
+        self._pool = Pool(reactor, self._servers, connections)
+        self._logins = Logins(reactor, self._servers)
+        self._lists = DeferredSemaphore(LISTS)
+        self._referrals = Referrals(
+            name, addresses, access, are_followed=follow_referrals
+        )
 
     async def search(self, search: Search) -> Sequence[Entry]:
         """
@@ -69,13 +86,43 @@ class LdapClient:
         :raise ListCut: If there are more than the server answers at once.
         :raise StoreUnavailable: If it did not answer, or refused.
         """
-        await self._in_flight.acquire()
-        try:
-            answer = await self._search_again(search)
-        finally:
-            self._in_flight.release()
-        _demand_success(answer)
-        return answer.entries
+        found: dict[bytes, Entry] = {}
+
+        async def ask(target: Target | None, search: Search) -> SearchAnswer:
+            answer = await self._ask(target, search, 0)
+            _demand_success(answer)
+            _add(found, answer.entries)
+            return answer
+
+        await self._referrals.search(search, ask)
+        return list(found.values())
+
+    async def first(self, search: Search, limit: int) -> Found:
+        """
+        Find some entries, where it does not matter if there are more.
+
+        :param limit: How many at most.
+        :raise StoreUnavailable: If the server did not answer, or refused.
+        """
+        found: dict[bytes, Entry] = {}
+        is_cut = False
+
+        async def ask(target: Target | None, search: Search) -> SearchAnswer:
+            nonlocal is_cut
+            if len(found) >= limit:
+                is_cut = True
+                return SearchAnswer(entries=(), code=SUCCESS)
+            answer = await self._ask(target, search, limit)
+            _add(found, answer.entries)
+            if answer.cookie or (answer.code in _PARTIAL and found):
+                is_cut = True
+                return evolve(answer, references=())
+            _demand_success(answer)
+            return answer
+
+        await self._referrals.search(search, ask)
+        entries = list(found.values())
+        return Found(entries[:limit], is_cut or len(entries) > limit)
 
     async def each_page(self, search: Search, size: int, take: Take) -> None:
         """
@@ -84,150 +131,98 @@ class LdapClient:
         :raise ListCut: If the server ends the list early.
         :raise StoreUnavailable: If it did not answer, or refused.
         """
-        await self._private.acquire()
-        try:
-            connection = await self._as_service()
+
+        async def ask(target: Target | None, search: Search) -> SearchAnswer:
+            if target is not None:
+                connection = await self._elsewhere(target)
+                return await _read_pages(connection, search, size, take)
+            opened = await self._servers.connect()
             try:
-                await _read_pages(connection, search, size, take)
-            finally:
-                connection.disconnect()
+                return await _read_pages(opened.connection, search, size, take)
+            except StoreUnavailable as error:
+                self._servers.report(opened, error)
+                raise
+
+        await self._lists.acquire()
+        try:
+            await self._referrals.search(search, ask)
         finally:
-            self._private.release()
+            self._lists.release()
 
-    async def check(self, dn: bytes, password: Secret) -> int:
+    async def check(self, name: str | bytes, password: Secret) -> BindAnswer:
         """
-        Try a password, on a connection that is not used for anything else.
+        Try a password.
 
+        :param name: A DN, or what else the server takes for one.
         :param password: Not empty.
-        :return: The server's result code.
-        :raise StoreUnavailable: If there was no answer.
+        :return: The server's answer, whatever it is.
+        :raise StoreUnavailable: If there was none.
         """
-        await self._private.acquire()
-        try:
-            connection = await connected(self._reactor, self._server)
+
+        async def attempt(target: Target, name: str | bytes) -> Result:
+            connection = await self._elsewhere(target, as_service=False)
             try:
-                return await connection.bind(dn, password)
+                return await connection.bind(name, password)
             finally:
                 connection.disconnect()
-        finally:
-            self._private.release()
+
+        result = await self._logins.bind(name, password)
+        result = await self._referrals.bind(result, name, attempt)
+        return BindAnswer(result.code, result.diagnostic)
 
     async def close(self) -> None:
         """End what is under way."""
-        if self._connecting is not None:
-            self._connecting.cancel()
-        if self._shared is not None:
-            await self._shared.disconnect()
+        self._servers.close()
+        await self._logins.close()
+        await self._pool.close()
 
-    # --- The shared connection --------------------------------------------------------
-
-    async def _search_again(self, search: Search) -> SearchAnswer:
+    async def _ask(
+        self, target: Target | None, search: Search, limit: int
+    ) -> SearchAnswer:
+        if target is None:
+            return await self._pool.search(search, limit)
+        connection = await self._elsewhere(target)
         try:
-            return await (await self._share()).search(search)
-        except ConnectionGone:
-            # Most likely it was closed for idleness, or the server was restarted.
-            return await (await self._share()).search(search)
-
-    async def _share(self) -> LdapConnection:
-        if self._shared is not None and self._shared.is_open:
-            return self._shared
-        self._back_off.check(self._reactor.seconds())
-        # One Deferred for each who waits: whoever gives up does so alone.
-        waiter: Deferred[LdapConnection] = Deferred()
-        self._waiting.append(waiter)
-        if self._connecting is None:
-            self._connecting = Deferred.fromCoroutine(self._as_service())
-            self._connecting.addCallbacks(self._shareable, self._not_shareable)
-        return await waiter
-
-    def _shareable(self, connection: LdapConnection) -> None:
-        self._shared = connection
-        self._back_off.succeeded()
-        for waiter in self._awaited():
-            waiter.callback(connection)
-
-    def _not_shareable(self, failure: Failure) -> None:
-        error = failure.value
-        if not isinstance(error, StoreUnavailable):
-            if not isinstance(error, CancelledError):
-                log.failure("Connecting to {server}", failure, server=str(self._server))
-            error = StoreUnavailable("connecting was given up")
-        self._back_off.failed(error, self._reactor.seconds())
-        for waiter in self._awaited():
-            waiter.errback(_fresh(error))
-
-    def _awaited(self) -> "list[Deferred[LdapConnection]]":
-        self._connecting = None
-        waiting, self._waiting = self._waiting, []
-        return waiting
-
-    # --- Connections ------------------------------------------------------------------
-
-    async def _as_service(self) -> LdapConnection:
-        connection = await connected(self._reactor, self._server)
-        server = self._server
-        if not server.bind_dn:
-            return connection
-        try:
-            code = await connection.bind(server.bind_dn, server.bind_password)
-            if code != SUCCESS:
-                raise StoreUnavailable(
-                    f"{server} refused connection.bindDn: {code_name(code)}"
-                )
-        except BaseException:
+            return await connection.search(search, size_limit=limit)
+        finally:
             connection.disconnect()
-            raise
-        return connection
 
-
-class _BackOff:
-    """Answers for a server that could not be reached a moment ago."""
-
-    def __init__(self) -> None:
-        self._error: StoreUnavailable | None = None
-        self._until = 0.0
-        self._delay = 0.0
-
-    def check(self, now: float) -> None:
-        """Raise the last failure again while it is fresh."""
-        if self._error is not None and now < self._until:
-            raise _fresh(self._error)
-
-    def failed(self, error: StoreUnavailable, now: float) -> None:
-        self._error = error
-        self._delay = min(max(self._delay * 2, BACK_OFF_FIRST), BACK_OFF_LAST)
-        self._until = now + self._delay
-
-    def succeeded(self) -> None:
-        self._error, self._delay = None, 0.0
-
-
-def code_name(code: int) -> str:
-    """The name of a result code, as RFC 4511 has it."""
-    known = ldaperrors.LDAPExceptionCollection.collection.get(code)
-    return f"result code {code}" if known is None else known.name.decode()
+    async def _elsewhere(
+        self, target: Target, *, as_service: bool = True
+    ) -> LdapConnection:
+        return await connected(
+            self._reactor, target.address, target.access, as_service=as_service
+        )
 
 
 async def _read_pages(
     connection: LdapConnection, search: Search, size: int, take: Take
-) -> None:
+) -> SearchAnswer:
+    """Hand over all pages, close, and answer the last one with all references."""
+    references: list[Sequence[str]] = []
     cookie: bytes | None = b""
-    while cookie is not None:
-        answer = await connection.search(search, Page(size, cookie))
-        _demand_success(answer)
-        if cookie and answer.cookie is None:
-            raise ListCut("the server forgot that it was answering a list")
-        await take(answer.entries)
-        cookie = answer.cookie or None
+    try:
+        while cookie is not None:
+            answer = await connection.search(search, Page(size, cookie))
+            _demand_success(answer)
+            if cookie and answer.cookie is None:
+                raise ListCut("the server forgot that it was answering a list")
+            references += answer.references
+            await take(answer.entries)
+            cookie = answer.cookie or None
+    finally:
+        connection.disconnect()
+    return evolve(answer, entries=(), references=references)
+
+
+def _add(found: dict[bytes, Entry], entries: Sequence[Entry]) -> None:
+    # Where servers point to each other, the same entry may come twice.
+    for entry in entries:
+        found.setdefault(entry.dn.lower(), entry)
 
 
 def _demand_success(answer: SearchAnswer) -> None:
-    if answer.code in _CUT:
+    if answer.code in CUT:
         raise ListCut(f"the server cut its answer: {code_name(answer.code)}")
-    if answer.code != SUCCESS:
+    if answer.code not in (SUCCESS, REFERRAL):
         raise StoreUnavailable(f"the server refused: {code_name(answer.code)}")
-
-
-def _fresh(error: StoreUnavailable) -> StoreUnavailable:
-    # One exception that is raised in several places would gather all their tracebacks.
-    return type(error)(str(error))

@@ -1,12 +1,9 @@
-"""One connection to an LDAP server: message IDs, time-outs, limits."""
+"""One connection to an LDAP server."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import define, field, frozen
-from ldaptor.protocols import pureber, pureldap
-from OpenSSL import SSL
+from ldaptor.protocols import pureldap
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -15,95 +12,51 @@ from twisted.internet.interfaces import (
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mxisd.drivers.ldap.decoder import (
     BIND_RESPONSE,
+    EXTENDED_RESPONSE,
     MESSAGE_LIMIT,
-    PAGED_RESULTS,
     SEARCH_DONE,
     Answer,
-    Aside,
-    Entry,
     NotLdap,
     Result,
     Splitter,
     decode,
 )
-from mxisd.drivers.ldap.filters import Filter
-from mxisd.errors import DeadlineExceeded, StoreUnavailable
+from mxisd.drivers.ldap.errors import (
+    SUCCESS,
+    ConnectionGone,
+    TimedOut,
+    code_name,
+    why_lost,
+)
+from mxisd.drivers.ldap.operations import (
+    Page,
+    Scope,
+    Search,
+    SearchAnswer,
+    paging,
+    search_request,
+)
+from mxisd.drivers.ldap.pending import Operation, Pending
+from mxisd.errors import StoreUnavailable
 from mxisd.model.secret import Secret
 
-log = Logger()
-
-SEARCH_LIMIT = 64 * 1024 * 1024
-"""The largest answer to one search that is collected, in bytes."""
+__all__ = [
+    "ConnectionGone",
+    "LdapConnection",
+    "Page",
+    "Scope",
+    "Search",
+    "SearchAnswer",
+    "TimedOut",
+]
 
 FAREWELL = 1.0
 """Seconds for a polite end before a connection is cut."""
-
-_LAST_ID = 0x7FFFFFFF
-
-
-class ConnectionGone(StoreUnavailable):
-    """The connection ended before the answer; another one may do better."""
-
-
-class TimedOut(StoreUnavailable, DeadlineExceeded):
-    """The server did not answer in time."""
-
-
-@frozen(kw_only=True)
-class Search:
-    """
-    A search of a whole subtree.
-
-    :ivar attributes: Those to answer with.
-    """
-
-    base: str
-    filter: Filter
-    attributes: Sequence[str]
-
-
-@frozen
-class Page:
-    """
-    How much of a list to answer.
-
-    :ivar cookie: From the page before; empty for the first one.
-    """
-
-    size: int
-    cookie: bytes = b""
-
-
-@frozen
-class SearchAnswer:
-    """
-    What a search found.
-
-    :ivar code: The result code; 0 is success.
-    :ivar cookie: For the next page; empty after the last one, ``None`` if the server
-        did not page.
-    """
-
-    entries: Sequence[Entry]
-    code: int
-    cookie: bytes | None
-
-
-@define(eq=False)
-class _Operation:
-    kind: int
-    answer: "Deferred[Result]"
-    messages_before: int
-    limit: IDelayedCall
-    entries: list[Entry] = field(factory=list)
-    size: int = 0
-    is_abandoned: bool = False
 
 
 @implementer(IHandshakeListener)
@@ -114,27 +67,48 @@ class LdapConnection(Protocol):
     :ivar is_open: Whether requests can be sent.
     """
 
-    def __init__(self, clock: IReactorTime, timeout: float, is_tls: bool) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        timeout: float,
+        *,
+        is_tls: bool = False,
+        patience: float | None = None,
+    ) -> None:
         """
         Prepare a connection; a transport is attached by the endpoint.
 
         :param timeout: Seconds that a server has for each answer.
         :param is_tls: Whether a handshake comes first: nothing is sent before it.
+        :param patience: Seconds without a single byte after a question, after which
+            the server counts as dead; ``timeout`` if not given.
         """
         self.is_open = False
         self._clock = clock
         self._timeout = timeout
-        self._is_tls = is_tls
+        self._is_in_handshake = is_tls
+        self._is_upgrading = False
+        self._is_secure = False
+        self._is_mute = True
         self._ready: Deferred[None] = Deferred()
         self._closed: Deferred[None] = Deferred()
         self._splitter = Splitter(MESSAGE_LIMIT)
-        self._operations: dict[int, _Operation] = {}
-        self._last_id = 0
-        self._received = 0
+        self._pending = Pending(
+            clock,
+            timeout,
+            min(timeout, patience or timeout),
+            abandon=self._send_abandon,
+            fail=self._fail,
+        )
         self._reason: StoreUnavailable | None = None
         self._farewell: IDelayedCall | None = None
 
     # --- What callers use -------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """How many operations the server is, or may still be, at work on."""
+        return len(self._pending)
 
     async def ready(self) -> None:
         """
@@ -144,36 +118,64 @@ class LdapConnection(Protocol):
         """
         await self._ready
 
-    async def bind(self, dn: str | bytes, password: Secret) -> int:
+    async def start_tls(self, options: Any) -> None:
+        """
+        Go over to TLS; when this returns, the server's certificate is verified.
+
+        :param options: An ``IOpenSSLClientConnectionCreator``.
+        :raise StoreUnavailable: If it does not come to that; nothing else may be sent.
+
+        Source: RFC 4511, section 4.14.
+        """
+        self._is_upgrading = True
+        request = pureldap.LDAPStartTLSRequest()
+        result = await self._ask(request, EXTENDED_RESPONSE).answer
+        self.is_open = False
+        if result.code != SUCCESS:
+            raise StoreUnavailable(
+                f"the server refused StartTLS: {code_name(result.code)}"
+            )
+        self._ready = Deferred()
+        self._is_in_handshake = True
+        _stream(self.transport).startTLS(options)
+        await self._ready
+
+    async def bind(self, name: str | bytes, password: Secret) -> Result:
         """
         Identify with a password, which must not be empty.
 
-        :return: The result code. After a failure the connection is anonymous.
+        :return: With any code but success, the connection is anonymous from now on.
         :raise StoreUnavailable: If no answer came.
         """
         if not password:
             # A server takes this for an anonymous bind, and reports success.
             raise ValueError("a simple bind needs a password")
-        request = pureldap.LDAPBindRequest(dn=dn, auth=password.value)
-        result = await self._ask(request, BIND_RESPONSE).answer
-        return result.code
+        request = pureldap.LDAPBindRequest(dn=name, auth=password.value)
+        return await self._ask(request, BIND_RESPONSE).answer
 
-    async def search(self, search: Search, page: Page | None = None) -> SearchAnswer:
+    async def search(
+        self, search: Search, page: Page | None = None, size_limit: int = 0
+    ) -> SearchAnswer:
         """
         Ask for entries.
 
+        :param size_limit: The most entries to answer; 0 for the server's own limit.
         :raise StoreUnavailable: If no answer came.
         """
-        request = pureldap.LDAPSearchRequest(
-            baseObject=search.base,
-            timeLimit=math.ceil(self._timeout),
-            filter=search.filter,
-            attributes=search.attributes,
-        )
-        controls = None if page is None else [_paging(page)]
+        if page is None and size_limit:
+            # Samba heeds the size of a page, and no other limit.
+            page = Page(size_limit)
+        request = search_request(search, size_limit, self._timeout)
+        controls = None if page is None else [paging(page)]
         operation = self._ask(request, SEARCH_DONE, controls)
         result = await operation.answer
-        return SearchAnswer(operation.entries, result.code, result.cookie)
+        return SearchAnswer(
+            entries=operation.entries,
+            code=result.code,
+            cookie=result.cookie,
+            references=operation.references,
+            referrals=result.referrals,
+        )
 
     def disconnect(self) -> "Deferred[None]":
         """
@@ -185,9 +187,9 @@ class LdapConnection(Protocol):
         self._closed.chainDeferred(closed)
         if self.is_open:
             self.is_open = False
-            self._write(self._next_id(), pureldap.LDAPUnbindRequest())
+            self._write(self._pending.next_id(), pureldap.LDAPUnbindRequest())
             self._farewell = self._clock.callLater(FAREWELL, self._cut)
-            _tcp(self.transport).loseConnection()
+            _stream(self.transport).loseConnection()
         elif self._farewell is None:
             self._cut()
         return closed
@@ -196,21 +198,28 @@ class LdapConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Start at once, unless a handshake comes first."""
-        transport = _tcp(self.transport)
-        transport.setTcpNoDelay(True)
-        transport.setTcpKeepAlive(True)
-        if not self._is_tls:
+        if ITCPTransport.providedBy(self.transport):
+            transport = _stream(self.transport)
+            transport.setTcpNoDelay(True)
+            transport.setTcpKeepAlive(True)
+        if not self._is_in_handshake:
             self._open()
 
     def handshakeCompleted(self) -> None:
         """Start: the server's certificate has been verified."""
+        self._is_in_handshake = self._is_upgrading = False
+        self._is_secure = self._is_mute = True
         self._open()
 
     def dataReceived(self, data: bytes) -> None:
         """Hand each complete message to the operation that waits for it."""
-        self._received += 1
+        self._is_mute = False
+        self._pending.note_bytes(len(data))
         try:
-            for message in self._splitter.feed(data):
+            messages = self._splitter.feed(data)
+            if self._is_upgrading and messages:
+                self._demand_nothing_more(messages)
+            for message in messages:
                 self._deliver(decode(message), len(message))
         except NotLdap as error:
             self._fail(StoreUnavailable(f"the server does not speak LDAP: {error}"))
@@ -220,15 +229,16 @@ class LdapConnection(Protocol):
         self.is_open = False
         if self._farewell is not None and self._farewell.active():
             self._farewell.cancel()
-        why = self._reason or ConnectionGone(_words(reason))
+        words = why_lost(
+            reason,
+            in_handshake=self._is_in_handshake,
+            is_secure=self._is_secure,
+            was_mute=self._is_mute,
+        )
+        why = self._reason or ConnectionGone(words)
         if not self._ready.called:
             self._ready.errback(why)
-        operations, self._operations = self._operations, {}
-        for operation in operations.values():
-            if operation.limit.active():
-                operation.limit.cancel()
-            if not operation.answer.called:
-                operation.answer.errback(type(why)(str(why)))
+        self._pending.lose(why)
         self._closed.callback(None)
 
     # --- Inside -----------------------------------------------------------------------
@@ -240,17 +250,10 @@ class LdapConnection(Protocol):
 
     def _ask(
         self, request: Any, kind: int, controls: Sequence[Any] | None = None
-    ) -> _Operation:
+    ) -> Operation:
         if not self.is_open:
             raise ConnectionGone("the connection is closed")
-        message_id = self._next_id()
-        operation = _Operation(
-            kind=kind,
-            answer=Deferred(lambda _: self._abandon(message_id)),
-            messages_before=self._received,
-            limit=self._clock.callLater(self._timeout, self._expire, message_id),
-        )
-        self._operations[message_id] = operation
+        message_id, operation = self._pending.add(kind)
         self._write(message_id, request, controls)
         return operation
 
@@ -258,62 +261,24 @@ class LdapConnection(Protocol):
         self, message_id: int, request: Any, controls: Sequence[Any] | None = None
     ) -> None:
         message = pureldap.LDAPMessage(request, id=message_id, controls=controls)
-        _tcp(self.transport).write(message.toWire())
+        _stream(self.transport).write(message.toWire())
 
-    def _next_id(self) -> int:
-        # ldaptor's own counter is shared by the process and never wraps.
-        while True:
-            self._last_id = self._last_id % _LAST_ID + 1
-            if self._last_id not in self._operations:
-                return self._last_id
+    def _send_abandon(self, message_id: int) -> None:
+        if self.is_open:
+            request = pureldap.LDAPAbandonRequest(id=message_id)
+            self._write(self._pending.next_id(), request)
+
+    def _demand_nothing_more(self, messages: Sequence[bytes]) -> None:
+        # Whoever sits in between could send answers in the clear behind this one.
+        if len(messages) > 1 or self._splitter.has_rest:
+            raise NotLdap("it sent more than its answer to StartTLS")
 
     def _deliver(self, message: tuple[int, Answer], size: int) -> None:
         message_id, answer = message
-        operation = self._operations.get(message_id)
         if message_id == 0:
-            raise NotLdap("the server announced that it hangs up")
-        if operation is None or isinstance(answer, Aside):
-            return
-        if isinstance(answer, Entry):
-            self._collect(operation, answer, size)
-        elif answer.kind != operation.kind:
-            raise NotLdap("the answer to another question")
+            self._fail(ConnectionGone("the server announced that it hangs up"))
         else:
-            del self._operations[message_id]
-            operation.limit.cancel()
-            if not operation.is_abandoned:
-                operation.answer.callback(answer)
-
-    def _collect(self, operation: _Operation, entry: Entry, size: int) -> None:
-        operation.size += size
-        if operation.size > SEARCH_LIMIT or operation.kind != SEARCH_DONE:
-            raise NotLdap("more entries than anybody asked for")
-        if not operation.is_abandoned:
-            operation.entries.append(entry)
-
-    def _abandon(self, message_id: int) -> None:
-        """
-        Tell the server that nobody waits any more.
-
-        The operation stays known until its time is over: a server that sent nothing at
-        all by then is given up.
-        """
-        operation = self._operations.get(message_id)
-        if operation is not None and self.is_open:
-            operation.is_abandoned = True
-            operation.entries = []
-            self._write(self._next_id(), pureldap.LDAPAbandonRequest(id=message_id))
-
-    def _expire(self, message_id: int) -> None:
-        operation = self._operations[message_id]
-        late = TimedOut(f"no answer within {self._timeout:g} s")
-        if self._received == operation.messages_before:
-            self._fail(late)
-            return
-        if not operation.is_abandoned:
-            self._abandon(message_id)
-            operation.answer.errback(late)
-        del self._operations[message_id]
+            self._pending.deliver(message_id, answer, size)
 
     def _fail(self, why: StoreUnavailable) -> None:
         self._reason = self._reason or why
@@ -322,28 +287,9 @@ class LdapConnection(Protocol):
     def _cut(self) -> None:
         self.is_open = False
         if self.transport is not None:
-            _tcp(self.transport).abortConnection()
+            _stream(self.transport).abortConnection()
 
 
-def _tcp(transport: Any) -> ITCPTransport:
+def _stream(transport: Any) -> Any:
     # Protocol.transport is declared far wider than what a stream endpoint attaches.
-    return transport  # type: ignore[no-any-return]
-
-
-def _paging(page: Page) -> tuple[bytes, bool, bytes]:
-    value = pureber.BERSequence(
-        [pureber.BERInteger(page.size), pureber.BEROctetString(page.cookie)]
-    )
-    # Not critical: a server that cannot page answers everything, or says that it cut.
-    return PAGED_RESULTS, False, value.toWire()
-
-
-def _words(reason: Failure) -> str:
-    error = reason.value
-    if isinstance(error, SSL.Error):
-        known = error.args and error.args[0]
-        detail = known[-1][-1] if isinstance(known, list) and known else "cut short"
-        return f"TLS failed: {detail}"
-    if type(error).__module__.startswith("service_identity"):
-        return "TLS failed: the certificate is for another host name"
-    return "the server closed the connection"
+    return transport

@@ -8,8 +8,9 @@ the element around it.
 Source: RFC 4511, section 4 and appendix B; RFC 2696 (paged results).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from attrs import frozen
 
@@ -18,16 +19,24 @@ PAGED_RESULTS = b"1.2.840.113556.1.4.319"
 MESSAGE_LIMIT = 4 * 1024 * 1024
 """The longest message that is read, in bytes."""
 
+URI_LIMIT = 20
+"""How many of the URIs of one referral are read: they are equally good."""
+
+TEXT_LIMIT = 300
+"""How much of a server's own words is read, in bytes."""
+
 BIND_RESPONSE = 0x61
 SEARCH_DONE = 0x65
+EXTENDED_RESPONSE = 0x78
 _SEARCH_ENTRY = 0x64
 _SEARCH_REFERENCE = 0x73
-_EXTENDED_RESPONSE = 0x78
 _INTERMEDIATE_RESPONSE = 0x79
-_RESULTS = (BIND_RESPONSE, SEARCH_DONE, _EXTENDED_RESPONSE)
+_RESULTS = (BIND_RESPONSE, SEARCH_DONE, EXTENDED_RESPONSE)
 
 _INTEGER, _OCTETS, _ENUMERATED, _SEQUENCE, _SET = 0x02, 0x04, 0x0A, 0x30, 0x31
-_CONTROLS = 0xA0
+_CONTROLS, _REFERRAL = 0xA0, 0xA3
+_LONG_FORM = 0x80
+_CONTROL_CHARACTERS = dict.fromkeys((*range(32), 127), " ")
 
 
 class NotLdap(ValueError):
@@ -47,8 +56,19 @@ class Entry:
 
 
 @frozen
+class Reference:
+    """
+    Where further entries of a search are.
+
+    :ivar uris: Equally good ones.
+    """
+
+    uris: Sequence[str]
+
+
+@frozen
 class Aside:
-    """A message that a search may be sprinkled with, and that ends nothing."""
+    """A message that an operation may be sprinkled with, and that ends nothing."""
 
 
 @frozen
@@ -60,14 +80,18 @@ class Result:
     :ivar code: The result code; 0 is success.
     :ivar cookie: Of the paged results; empty after the last page, ``None`` if the
         server did not page.
+    :ivar diagnostic: The server's own words, on one line.
+    :ivar referrals: URIs of servers to ask instead, equally good.
     """
 
     kind: int
     code: int
     cookie: bytes | None = None
+    diagnostic: str = ""
+    referrals: Sequence[str] = ()
 
 
-Answer = Entry | Aside | Result
+Answer = Entry | Reference | Aside | Result
 
 
 class Splitter:
@@ -92,12 +116,17 @@ class Splitter:
         del self._buffer[:at]
         return messages
 
+    @property
+    def has_rest(self) -> bool:
+        """Whether a part of a message has come."""
+        return bool(self._buffer)
+
     def _message_end(self, at: int) -> int | None:
         available = len(self._buffer)
         if at >= available:
             return None
         if self._buffer[at] != _SEQUENCE:
-            raise NotLdap("this is not LDAP")
+            raise NotLdap(_other_protocol(self._buffer[at : at + 8]))
         start = _content_start(self._buffer, at, available)
         if start is None:
             return None
@@ -120,13 +149,50 @@ def decode(message: bytes) -> tuple[int, Answer]:
     message_id = int.from_bytes(message[id_start:id_stop], "big")
     if kind == _SEARCH_ENTRY:
         return message_id, _entry(message, op_start, op_stop)
-    if kind in (_SEARCH_REFERENCE, _INTERMEDIATE_RESPONSE):
+    if kind == _SEARCH_REFERENCE:
+        return message_id, Reference(_uris(message, op_start, op_stop))
+    if kind == _INTERMEDIATE_RESPONSE:
         return message_id, Aside()
     if kind not in _RESULTS:
         raise NotLdap(f"a message of the unknown kind {kind:#x}")
-    code_start, code_stop = _expect(_ENUMERATED, message, op_start, op_stop)
-    code = int.from_bytes(message[code_start:code_stop], "big")
-    return message_id, Result(kind, code, _cookie(message, op_stop, stop))
+    result = _result(kind, message, op_start, op_stop, stop)
+    return message_id, result
+
+
+def _other_protocol(start: bytearray) -> str:
+    # Some web servers answer noise with a bare page.
+    if start.startswith((b"HTTP", b"<")):
+        return "it speaks HTTP, not LDAP"
+    if start.startswith((b"\x15\x03", b"\x16\x03")):
+        return "it speaks TLS, or no LDAP, on this port"
+    return "this is not LDAP"
+
+
+def _result(kind: int, data: bytes, at: int, end: int, controls_end: int) -> Result:
+    code_start, code_stop = _expect(_ENUMERATED, data, at, end)
+    _, dn_stop = _expect(_OCTETS, data, code_stop, end)
+    text_start, text_stop = _expect(_OCTETS, data, dn_stop, end)
+    referrals: Sequence[str] = ()
+    if text_stop < end and data[text_stop] == _REFERRAL:
+        referrals = _uris(data, *_expect(_REFERRAL, data, text_stop, end))
+    return Result(
+        kind,
+        int.from_bytes(data[code_start:code_stop], "big"),
+        _cookie(data, end, controls_end),
+        _text(data[text_start : min(text_stop, text_start + TEXT_LIMIT)]),
+        referrals,
+    )
+
+
+def _uris(data: bytes, at: int, end: int) -> Sequence[str]:
+    found = islice(_elements(_OCTETS, data, at, end), URI_LIMIT)
+    return [data[start:stop].decode(errors="replace") for start, stop in found]
+
+
+def _text(raw: bytes) -> str:
+    # Active Directory ends its words with a NUL; nothing here may forge a log line.
+    text = raw.decode(errors="replace").translate(_CONTROL_CHARACTERS)
+    return text.strip()
 
 
 def _entry(data: bytes, at: int, end: int) -> Entry:
@@ -177,13 +243,22 @@ def _paged_value(data: bytes, at: int, end: int) -> bytes | None:
 
 def _members(tag: int, data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
     """Walk the elements of the sequence that stands at a position."""
-    at, end = _expect(_SEQUENCE, data, at, end)
+    return _elements(tag, data, *_expect(_SEQUENCE, data, at, end))
+
+
+def _elements(tag: int, data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Walk the elements from a position on."""
     while at < end:
         start, at = _expect(tag, data, at, end)
         yield start, at
 
 
 def _expect(tag: int, data: bytes, at: int, end: int) -> tuple[int, int]:
+    # Most elements are short, and the time that a list takes is spent here.
+    if at + 2 <= end and data[at] == tag:
+        stop = at + 2 + data[at + 1]
+        if data[at + 1] < _LONG_FORM and stop <= end:
+            return at + 2, stop
     found, start, stop = _element(data, at, end)
     if found != tag:
         raise NotLdap(f"an element {found:#x} where {tag:#x} was due")
@@ -206,7 +281,7 @@ def _content_start(data: bytes | bytearray, at: int, end: int) -> int | None:
     if at + 2 > end:
         return None
     size = data[at + 1]
-    if size < 0x80:
+    if size < _LONG_FORM:
         return at + 2
     width = size & 0x7F
     if not 0 < width <= 4:

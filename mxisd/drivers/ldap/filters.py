@@ -55,6 +55,14 @@ def equal(attribute: str, value: str) -> Filter:
     )
 
 
+def contains(attribute: str, text: str) -> Filter:
+    """A value of the attribute has this text somewhere in it; not an empty one."""
+    return pureldap.LDAPFilter_substrings(
+        type=attribute,
+        substrings=[pureldap.LDAPFilter_substrings_any(text)],
+    )
+
+
 def present(attribute: str) -> Filter:
     """The attribute has a value."""
     return pureldap.LDAPFilter_present(attribute)
@@ -73,6 +81,12 @@ def all_of(filters: Sequence[Filter]) -> Filter:
 def with_value(template: Filter, token: str, value: str) -> Filter:
     """A copy of a filter with the token replaced in each of its values."""
     return _mapped(template, lambda text: text.replace(token, value))
+
+
+def text_of(node: Filter) -> str:
+    """The filter as an operator would write it."""
+    text: str = node.asText()
+    return text
 
 
 def mentions(template: Filter, token: str) -> bool:

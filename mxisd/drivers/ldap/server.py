@@ -1,98 +1,63 @@
-"""Where a directory is, and how to get a connection to it, in the clear or by TLS."""
+"""Where a directory is, and how to get in."""
 
-from typing import Any
+import enum
 
 from attrs import frozen
-from twisted.internet import ssl
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    connectProtocol,
-    wrapClientTLS,
-)
-from twisted.internet.interfaces import IStreamClientEndpoint
 
-from mxisd.drivers.ldap.connection import LdapConnection, TimedOut
-from mxisd.errors import StoreUnavailable
 from mxisd.model.secret import Secret
 
-_PEM_END = b"-----END CERTIFICATE-----"
+
+class Security(enum.Enum):
+    """How a connection is protected; with TLS the certificate is always verified."""
+
+    NONE = "none"
+    START_TLS = "startTls"
+    TLS = "tls"
+
+
+@frozen
+class Address:
+    """A server on the network."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@frozen
+class SocketAddress:
+    """A server on this machine, behind a UNIX socket (ldapi)."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+AnyAddress = Address | SocketAddress
 
 
 @frozen(kw_only=True)
-class Server:
+class Access:
     """
-    Where a directory is, and who we are there.
+    How to get in: the same at every address.
 
+    :ivar security: Without effect at a :class:`SocketAddress`.
     :ivar ca_file: A PEM file of the authorities to trust, instead of the system's.
+    :ivar certificate_file: A client certificate, PEM; goes with ``key_file``.
+    :ivar tls_name: The name in the server's certificate, where it is not the host's.
     :ivar bind_dn: Empty for an anonymous client.
     :ivar timeout: Seconds for a connection, and for each answer.
     """
 
-    host: str
-    port: int
-    is_tls: bool = False
+    security: Security = Security.NONE
     ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    tls_name: str | None = None
     bind_dn: str = ""
     bind_password: Secret = Secret("")
     timeout: float = 5.0
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-async def connected(reactor: Any, server: Server) -> LdapConnection:
-    """
-    Connect; with TLS, the certificate and its host name are verified by then.
-
-    :raise StoreUnavailable: If it does not come to that in time.
-    """
-    start = reactor.seconds()
-    attempt = Deferred.fromCoroutine(_connect(reactor, server))
-    attempt.addTimeout(server.timeout, reactor)
-    try:
-        return await attempt
-    except CancelledError:
-        raise
-    except Exception as error:
-        # An endpoint that is cancelled fails as if the host did not exist.
-        if reactor.seconds() - start >= server.timeout:
-            raise TimedOut(
-                f"no connection to {server} within {server.timeout:g} s"
-            ) from error
-        raise StoreUnavailable(f"no connection to {server}: {error}") from error
-
-
-async def _connect(reactor: Any, server: Server) -> LdapConnection:
-    connection = LdapConnection(reactor, server.timeout, server.is_tls)
-    await connectProtocol(_endpoint(reactor, server), connection)
-    try:
-        await connection.ready()
-    except BaseException:
-        connection.disconnect()
-        raise
-    return connection
-
-
-def _endpoint(reactor: Any, server: Server) -> IStreamClientEndpoint:
-    plain = HostnameEndpoint(reactor, server.host, server.port)
-    return wrapClientTLS(_tls_options(server), plain) if server.is_tls else plain
-
-
-def _tls_options(server: Server) -> Any:
-    if server.ca_file is None:
-        return ssl.optionsForClientTLS(server.host)
-    return ssl.optionsForClientTLS(server.host, trustRoot=_authorities(server.ca_file))
-
-
-def _authorities(path: str) -> Any:
-    # Read for every connection, so that a renewed file is noticed.
-    try:
-        with open(path, "rb") as file:
-            blocks = file.read().split(_PEM_END)[:-1]
-        found = [ssl.Certificate.loadPEM(b + _PEM_END) for b in blocks]
-    except Exception as error:
-        raise StoreUnavailable(f"connection.caFile cannot be read: {error}") from error
-    if not found:
-        raise StoreUnavailable("connection.caFile holds no certificate")
-    return ssl.trustRootFromCertificates(found)

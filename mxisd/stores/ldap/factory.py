@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.client import LdapClient
 from mxisd.drivers.ldap.filters import Filter
-from mxisd.drivers.ldap.server import Server
+from mxisd.drivers.ldap.server import Access, Address, Security
 from mxisd.interfaces import Store, Tools
 from mxisd.stores.ldap.entries import Reader
 from mxisd.stores.ldap.login import LdapAuthenticator
@@ -22,7 +22,7 @@ __all__ = ["build", "parse"]
 
 def build(settings: LdapSettings, tools: Tools) -> Store:
     """Make the store; it connects at the first question."""
-    client = LdapClient(tools.reactor, _server(settings.connection))
+    client = _client(settings.connection, tools)
     reader = _reader(settings, tools.domain)
     directory = Directory(
         name=tools.name,
@@ -54,16 +54,16 @@ class _Connections(Service):
         return Deferred.fromCoroutine(self._client.close())
 
 
-def _server(settings: ConnectionSettings) -> Server:
-    return Server(
-        host=settings.host.strip(),
-        port=settings.actual_port,
-        is_tls=settings.tls,
+def _client(settings: ConnectionSettings, tools: Tools) -> LdapClient:
+    access = Access(
+        security=Security.TLS if settings.tls else Security.NONE,
         ca_file=settings.ca_file,
         bind_dn=settings.bind_dn,
         bind_password=settings.bind_password,
         timeout=settings.timeout,
     )
+    address = Address(settings.host.strip(), settings.actual_port)
+    return LdapClient(tools.reactor, tools.name, [address], access)
 
 
 def _reader(settings: LdapSettings, domain: str) -> Reader:

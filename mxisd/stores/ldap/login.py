@@ -89,7 +89,8 @@ class LdapAuthenticator:
     async def _may_bind(self, entry: Entry, password: Secret) -> bool:
         if not entry.dn:
             raise StoreUnavailable("an entry without a DN")
-        code = await self.directory.client.check(entry.dn, password)
+        answer = await self.directory.client.check(entry.dn, password)
+        code = answer.code
         if code == SUCCESS or code in REFUSALS:
             return code == SUCCESS
         raise StoreUnavailable(f"the server cannot check a password: {code_name(code)}")

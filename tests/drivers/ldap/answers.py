@@ -16,21 +16,50 @@ def entry(
     return message(message_id, answer)
 
 
-def done(message_id: int, code: int = 0, cookie: bytes | None = None) -> bytes:
+def done(
+    message_id: int,
+    code: int = 0,
+    cookie: bytes | None = None,
+    text: str | bytes = "text",
+) -> bytes:
     """The end of a search."""
-    answer = pureldap.LDAPSearchResultDone(resultCode=code, errorMessage="text")
+    answer = pureldap.LDAPSearchResultDone(resultCode=code, errorMessage=text)
     return message(message_id, answer, cookie)
 
 
-def bound(message_id: int, code: int = 0) -> bytes:
+def bound(message_id: int, code: int = 0, text: str = "") -> bytes:
     """The answer to a bind."""
-    return message(message_id, pureldap.LDAPBindResponse(resultCode=code))
+    answer = pureldap.LDAPBindResponse(resultCode=code, errorMessage=text)
+    return message(message_id, answer)
 
 
-def reference(message_id: int) -> bytes:
+def extended(message_id: int, code: int = 0) -> bytes:
+    """The answer to StartTLS."""
+    return message(message_id, pureldap.LDAPExtendedResponse(resultCode=code))
+
+
+def reference(message_id: int, *uris: str) -> bytes:
     """The hint that another server knows more."""
-    uri = pureber.BEROctetString("ldap://other.example/")
-    return message(message_id, pureldap.LDAPSearchResultReference([uri]))
+    octets = [pureber.BEROctetString(uri) for uri in uris]
+    # ldaptor wraps the URIs into a sequence too many.
+    inside = b"".join(octet.toWire() for octet in octets)
+    return _message(message_id, b"\x73" + _length(inside))
+
+
+def referral(message_id: int, *uris: str, kind: int = 0x65) -> bytes:
+    """The end of a search, or of another operation, that is to be asked elsewhere."""
+    inside = b"".join(pureber.BEROctetString(uri).toWire() for uri in uris)
+    result = b"\x0a\x01\x0a\x04\x00\x04\x00\xa3" + _length(inside)
+    return _message(message_id, bytes([kind]) + _length(result))
+
+
+def _message(message_id: int, operation: bytes) -> bytes:
+    inside = pureber.BERInteger(message_id).toWire() + operation
+    return b"\x30" + _length(inside)
+
+
+def _length(content: bytes) -> bytes:
+    return b"\x84" + len(content).to_bytes(4, "big") + content
 
 
 def message(message_id: int, answer: Any, cookie: bytes | None = None) -> bytes:

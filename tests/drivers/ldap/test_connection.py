@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.drivers.ldap import connection as module
-from mxisd.drivers.ldap import filters
+from mxisd.drivers.ldap import filters, pending
 from mxisd.drivers.ldap.connection import (
     ConnectionGone,
     LdapConnection,
@@ -18,6 +18,8 @@ from mxisd.drivers.ldap.connection import (
     SearchAnswer,
     TimedOut,
 )
+from mxisd.drivers.ldap.decoder import Result
+from mxisd.drivers.ldap.errors import ServerHangs
 from mxisd.errors import DeadlineExceeded, StoreUnavailable
 from mxisd.model.secret import Secret
 from tests.drivers.ldap import answers
@@ -30,6 +32,14 @@ class TcpTransport(StringTransport):
     """A transport of a socket, which can be cut."""
 
     is_cut = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handshakes: list[Any] = []
+
+    def startTLS(self, options: Any) -> None:
+        """Remember the options."""
+        self.handshakes.append(options)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """There is no socket."""
@@ -57,7 +67,7 @@ class ConnectionCase(SynchronousTestCase):
         """Ask for entries."""
         return Deferred.fromCoroutine(self.connection.search(SEARCH, page))
 
-    def bind(self, password: str = "pw") -> "Deferred[int]":
+    def bind(self, password: str = "pw") -> "Deferred[Result]":
         """Identify."""
         return Deferred.fromCoroutine(self.connection.bind("cn=x", Secret(password)))
 
@@ -96,13 +106,14 @@ class SearchTests(ConnectionCase):
         (request,) = self.sent()
         self.assertEqual(request.value.baseObject, b"dc=x")
         self.connection.dataReceived(answers.entry(request.id, "a", {"mail": ["1"]}))
-        self.connection.dataReceived(answers.reference(request.id))
+        self.connection.dataReceived(answers.reference(request.id, "ldap://b"))
         self.connection.dataReceived(answers.entry(request.id, "b", {"mail": ["2"]}))
         self.assertNoResult(answer)
         self.connection.dataReceived(answers.done(request.id, 4))
         result = self.successResultOf(answer)
         self.assertEqual([entry.dn for entry in result.entries], [b"a", b"b"])
         self.assertEqual((result.code, result.cookie), (4, None))
+        self.assertEqual(result.references, [["ldap://b"]])
 
     def test_answers_overtake_each_other(self) -> None:
         """Each answer reaches who asked, in whatever order they come."""
@@ -134,7 +145,7 @@ class SearchTests(ConnectionCase):
     def test_message_ids_wrap(self) -> None:
         """After the largest ID comes the first one that nobody uses."""
         waiting = self.search()
-        self.connection._last_id = 0x7FFFFFFE
+        self.connection._pending._last_id = 0x7FFFFFFE
         self.search()
         self.search()
         self.assertEqual([r.id for r in self.sent()], [1, 0x7FFFFFFF, 2])
@@ -147,7 +158,7 @@ class SearchTests(ConnectionCase):
         self.assertEqual(request.value.dn, b"cn=x")
         self.assertEqual(request.value.auth, "pässword".encode())
         self.connection.dataReceived(answers.bound(request.id, 49))
-        self.assertEqual(self.successResultOf(answer), 49)
+        self.assertEqual(self.successResultOf(answer).code, 49)
 
     def test_empty_password_is_never_sent(self) -> None:
         """A bind without a password would succeed as anonymous."""
@@ -209,6 +220,46 @@ class TimeOutTests(ConnectionCase):
         self.clock.advance(TIMEOUT)
         self.assertTrue(self.transport.is_cut)
 
+    def test_patience(self) -> None:
+        """A dead server is given up early, a slow one has its whole time."""
+        self.connection = LdapConnection(self.clock, TIMEOUT, patience=2)
+        self.connection.makeConnection(self.transport)
+        slow, other = self.search(), self.search()
+        _, two = self.sent()
+        self.connection.dataReceived(answers.done(two.id))
+        self.successResultOf(other)
+        self.clock.advance(2)
+        self.assertNoResult(slow)
+        dead = self.search()
+        self.clock.advance(2)
+        self.assertTrue(self.transport.is_cut)
+        self.lose()
+        self.failureResultOf(slow, ServerHangs)
+        self.failureResultOf(dead, ServerHangs)
+
+    def test_slow_answer_within_the_whole_time(self) -> None:
+        """Patience is no limit for a server that is alive."""
+        self.connection = LdapConnection(self.clock, TIMEOUT, patience=2)
+        self.connection.makeConnection(self.transport)
+        slow = self.search()
+        (request,) = self.sent()
+        self.clock.advance(1)
+        self.connection.dataReceived(answers.entry(request.id, "a", {}))
+        self.clock.pump([1, 2.9])
+        self.assertNoResult(slow)
+        self.clock.advance(0.2)
+        error = self.failureResultOf(slow, TimedOut).value
+        self.assertNotIsInstance(error, ServerHangs)
+
+    def test_bind_is_not_abandoned(self) -> None:
+        """A bind that nobody waits for ends with its connection."""
+        answer = self.bind()
+        self.sent()
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
+        self.assertEqual(self.sent(), [])
+        self.assertTrue(self.transport.is_cut)
+
 
 class LossTests(ConnectionCase):
     """Connections that end."""
@@ -263,6 +314,55 @@ class LossTests(ConnectionCase):
         self.failureResultOf(ready, StoreUnavailable)
 
 
+class StartTlsTests(ConnectionCase):
+    """From plain text to TLS."""
+
+    def setUp(self) -> None:
+        """Ask for TLS."""
+        super().setUp()
+        self.secured = Deferred.fromCoroutine(self.connection.start_tls("options"))
+        (self.request,) = self.sent()
+
+    def test_agreement(self) -> None:
+        """The handshake begins after the agreement; nothing is sent before its end."""
+        self.assertEqual(self.request.value.requestName, b"1.3.6.1.4.1.1466.20037")
+        self.connection.dataReceived(answers.extended(self.request.id))
+        self.assertEqual(self.transport.handshakes, ["options"])
+        self.failureResultOf(self.bind(), StoreUnavailable)
+        self.assertEqual(self.sent(), [])
+        self.assertNoResult(self.secured)
+        self.connection.handshakeCompleted()
+        self.successResultOf(self.secured)
+        self.assertTrue(self.connection.is_open)
+
+    def test_refusal(self) -> None:
+        """A server that cannot do it is not spoken to."""
+        self.connection.dataReceived(answers.extended(self.request.id, 2))
+        error = self.failureResultOf(self.secured, StoreUnavailable).value
+        self.assertIn("refused StartTLS: protocolError", str(error))
+        self.assertEqual(self.transport.handshakes, [])
+        self.assertFalse(self.connection.is_open)
+
+    def test_answers_injected_in_the_clear(self) -> None:
+        """Bytes behind the agreement, complete or not, end the connection."""
+        agreement = answers.extended(self.request.id)
+        for more in (answers.done(2), answers.done(2)[:5], b"\x30"):
+            self.setUp()
+            self.connection.dataReceived(agreement + more)
+            self.assertTrue(self.transport.is_cut)
+            self.assertEqual(self.transport.handshakes, [])
+            self.lose()
+            error = self.failureResultOf(self.secured, StoreUnavailable).value
+            self.assertIn("more than its answer to StartTLS", str(error))
+
+    def test_failed_handshake(self) -> None:
+        """A connection that ends during the handshake says so."""
+        self.connection.dataReceived(answers.extended(self.request.id))
+        self.lose()
+        error = self.failureResultOf(self.secured, StoreUnavailable).value
+        self.assertIn("instead of a TLS handshake", str(error))
+
+
 class HostileServerTests(ConnectionCase):
     """Servers that lie."""
 
@@ -295,10 +395,21 @@ class HostileServerTests(ConnectionCase):
         self.assert_given_up(b"\x30\x84\x7f\xff\xff\xff", words="more than")
 
     def test_endless_entries(self) -> None:
-        """A search that grows over the limit ends the connection."""
-        one = answers.entry(1, "dc=x", {"mail": [b"x" * 2_000_000]})
-        count = module.SEARCH_LIMIT // len(one) + 1
-        self.assert_given_up(*[one] * count, words="more entries")
+        """A search that grows over the limit is given up; others go on."""
+        for attributes in ({"mail": [b"x" * 2_000_000]}, {}):
+            answer, other = self.search(), self.search()
+            one, two = self.sent()
+            entry = answers.entry(one.id, "dc=x", attributes)
+            count = pending.SEARCH_LIMIT // (len(entry) + pending.ENTRY_COST) + 1
+            for _ in range(count):
+                self.connection.dataReceived(entry)
+            error = self.failureResultOf(answer, StoreUnavailable).value
+            self.assertIn("more entries", str(error))
+            (abandon,) = self.sent()
+            self.assertEqual(abandon.value.value, one.id)
+            self.connection.dataReceived(entry + answers.done(two.id))
+            self.successResultOf(other)
+            self.clock.advance(TIMEOUT)
 
     def test_entries_for_a_bind(self) -> None:
         """A bind collects nothing."""
@@ -309,11 +420,15 @@ class HostileServerTests(ConnectionCase):
         self.failureResultOf(answer, StoreUnavailable)
 
     def test_announced_end(self) -> None:
-        """A notice of disconnection ends the connection."""
+        """After a notice of disconnection another connection may do better."""
         notice = pureldap.LDAPExtendedResponse(
             resultCode=52, responseName="1.3.6.1.4.1.1466.20036"
         )
-        self.assert_given_up(answers.message(0, notice), words="hangs up")
+        answer = self.search()
+        self.connection.dataReceived(answers.message(0, notice))
+        self.assertTrue(self.transport.is_cut)
+        self.lose()
+        self.failureResultOf(answer, ConnectionGone)
 
     def test_unasked_answers_are_dropped(self) -> None:
         """Answers to questions that nobody asked change nothing."""

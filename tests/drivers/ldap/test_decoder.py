@@ -5,10 +5,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.drivers.ldap.decoder import (
     BIND_RESPONSE,
+    EXTENDED_RESPONSE,
     SEARCH_DONE,
+    TEXT_LIMIT,
+    URI_LIMIT,
     Aside,
     Entry,
     NotLdap,
+    Reference,
     Result,
     Splitter,
     decode,
@@ -22,7 +26,9 @@ MESSAGES = st.one_of(
     st.builds(answers.entry, IDS, st.text(max_size=50), ATTRIBUTES),
     st.builds(answers.done, IDS, st.integers(0, 90), st.none() | st.binary()),
     st.builds(answers.bound, IDS, st.integers(0, 90)),
-    st.builds(answers.reference, IDS),
+    st.builds(answers.reference, IDS, st.text(max_size=50)),
+    st.builds(answers.referral, IDS, st.text(max_size=50)),
+    st.builds(answers.extended, IDS, st.integers(0, 90)),
 )
 
 
@@ -50,7 +56,7 @@ class DecoderTests(SynchronousTestCase):
     def test_results(self, message_id: int, code: int, cookie: bytes | None) -> None:
         """Code and cookie are read; controls of other kinds are passed over."""
         wire = answers.done(message_id, code, cookie)
-        expected = Result(SEARCH_DONE, code, cookie)
+        expected = Result(SEARCH_DONE, code, cookie, "text")
         self.assertEqual(decode(wire), (message_id, expected))
 
     def test_bind_response(self) -> None:
@@ -58,8 +64,44 @@ class DecoderTests(SynchronousTestCase):
         self.assertEqual(decode(answers.bound(7, 49)), (7, Result(BIND_RESPONSE, 49)))
 
     def test_reference(self) -> None:
-        """A reference to another server ends nothing."""
-        self.assertEqual(decode(answers.reference(7)), (7, Aside()))
+        """A reference tells where further entries are."""
+        uris = ["ldap://a.example/dc=x", "ldap://b.example/dc=x??sub"]
+        self.assertEqual(decode(answers.reference(7, *uris)), (7, Reference(uris)))
+
+    def test_referral(self) -> None:
+        """A result may tell whom to ask instead, and have controls besides."""
+        uris = ["ldap://a.example/", "ldap://b.example/"]
+        wire = answers.referral(7, *uris)
+        self.assertEqual(decode(wire), (7, Result(SEARCH_DONE, 10, None, "", uris)))
+
+    def test_endless_referral(self) -> None:
+        """Of equally good servers, a few are enough."""
+        (_, found) = decode(answers.referral(7, *["ldap://a.example/"] * 9000))
+        assert isinstance(found, Result)
+        self.assertEqual(len(found.referrals), URI_LIMIT)
+
+    def test_diagnostic(self) -> None:
+        """A server's words are one line of limited length, whatever it sends."""
+        for sent, read in (
+            (b"80090308: data 52e, v4563\0", "80090308: data 52e, v4563"),
+            (b"a\nERROR forged\x1b[0m", "a ERROR forged [0m"),
+            (b"\xff\xfe", "\ufffd\ufffd"),
+            (b"x" * 5000, "x" * TEXT_LIMIT),
+        ):
+            (_, found) = decode(answers.done(1, 1, None, sent))
+            assert isinstance(found, Result)
+            self.assertEqual(found.diagnostic, read)
+
+    def test_extended_response(self) -> None:
+        """The answer to StartTLS is told from others by its kind."""
+        expected = (7, Result(EXTENDED_RESPONSE, 2))
+        self.assertEqual(decode(answers.extended(7, 2)), expected)
+
+    def test_long_names_and_values(self) -> None:
+        """Ten thousand characters are nothing special."""
+        attributes = {"a" * 10_000: [b"x" * 10_000]}
+        wire = answers.entry(1, "dc=x", attributes)
+        self.assertEqual(decode(wire), (1, Entry(b"dc=x", attributes)))
 
     def test_attribute_options_and_capitals(self) -> None:
         """Values under options of an attribute count as its values."""
@@ -119,7 +161,7 @@ class DecoderTests(SynchronousTestCase):
         except NotLdap:
             return
         self.assertIsInstance(message_id, int)
-        self.assertIsInstance(answer, Entry | Aside | Result)
+        self.assertIsInstance(answer, Entry | Reference | Aside | Result)
 
 
 class SplitterTests(SynchronousTestCase):
@@ -153,9 +195,17 @@ class SplitterTests(SynchronousTestCase):
             return
         self.assertLessEqual(sum(map(len, messages)), len(noise))
 
-    def test_http(self) -> None:
-        """The first byte of an HTTP answer is enough."""
-        self.assertRaises(NotLdap, Splitter().feed, b"H")
+    def test_other_protocols(self) -> None:
+        """What speaks another protocol is told by its first bytes."""
+        for data, words in (
+            (b"H", "not LDAP"),
+            (b"HTTP/1.1 400 Bad Request", "speaks HTTP"),
+            (b"<!DOCTYPE html>", "speaks HTTP"),
+            (b"\x15\x03\x01\x00\x02\x02\x0a", "speaks TLS"),
+            (b"220 smtp.example ESMTP", "not LDAP"),
+        ):
+            error = self.assertRaises(NotLdap, Splitter().feed, data)
+            self.assertIn(words, str(error))
 
     def test_long_message(self) -> None:
         """A message over the limit is refused by its header."""
