@@ -174,7 +174,8 @@ class IStoreFactory(IPlugin):
         """
         Judge a section; pure: no socket, no file.
 
-        :return: Whatever :meth:`build` wants.
+        :return: Whatever :meth:`build` wants. If it has an attribute ``explained``,
+            texts by name, ``--dump-config`` shows them: what the back end is asked.
         :raise ConfigError: With paths relative to the section.
         """
 

@@ -1,7 +1,7 @@
 """The effective configuration as YAML, secrets masked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import singledispatch
 from ipaddress import IPv4Network, IPv6Network
@@ -28,12 +28,25 @@ def dump(config: Config) -> str:
     The configuration with all defaults filled in; no secret is in it.
 
     Every store stands in ``stores:``. What a plug-in made of its section without a
-    settings class is not shown.
+    settings class is not shown. What a store says of itself follows as comments.
     """
     values = plain(config)
     values["stores"] = [_store(each) for each in config.stores]
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    return text
+    return text + "".join(_comments(config.stores))
+
+
+def _comments(stores: Sequence[StoreEntry]) -> Iterator[str]:
+    for store in stores:
+        explained = getattr(store.settings, "explained", None)
+        if isinstance(explained, Mapping) and explained:
+            yield f"\n# What {store.name} is asked:\n"
+            for key, value in explained.items():
+                yield f"#   {_line(key)}: {_line(value)}\n"
+
+
+def _line(value: Any) -> str:
+    return " ".join(plain(str(value)).split())
 
 
 def _store(store: StoreEntry) -> dict[str, Any]:

@@ -19,14 +19,9 @@ UPCOMING = (
     "forward",
     "internal",
     "invite",
-    "ldap.activeDirectory",
-    "ldap.defaultDomain",
-    "ldap.directory",
-    "ldap.profile",
     "logging.requests",
     "lookup.recursive.bridge",
     "matrix.identity",
-    "netiq",
     "notification",
     "register",
     "rest",
@@ -50,6 +45,7 @@ UPCOMING_VALUES: Mapping[str, Mapping[str, str]] = {
 RENAMED: Mapping[str, str] = {
     "exec.identity.hashEnabled": "exec.identity.hashLookup",
     "ldap.lookup": "ldap.identity.lookup",
+    "netiq.lookup": "netiq.identity.lookup",
 }
 """What the documentation said, and what the programs read."""
 

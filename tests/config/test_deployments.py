@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import mxisd
 from mxisd.config.upcoming import UPCOMING
 from mxisd.model.settings import networks
+from mxisd.plugins import find_factories
 from tests.config.fakes import loaded
 
 MXISD = """\
@@ -262,15 +263,13 @@ class MxisdTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Load it."""
-        self.found = loaded(MXISD)
+        self.found = loaded(MXISD, factories=find_factories())
 
     def test_one_warning(self) -> None:
         """It names everything that is not built yet; nothing else is worth a word."""
         (warning,) = self.found.warnings
         of_ma1sd = {
             "internal",
-            "ldap.activeDirectory",
-            "ldap.defaultDomain",
             "logging.requests",
             "storage.provider.postgresql",
         }
@@ -302,7 +301,7 @@ class Ma1sdTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Load it."""
-        self.found = loaded(MA1SD)
+        self.found = loaded(MA1SD, factories=find_factories())
 
     def test_the_warnings(self) -> None:
         """In the order of the lines; unbuilt parts in one of them."""
@@ -310,7 +309,7 @@ class Ma1sdTests(SynchronousTestCase):
         self.assertEqual(lines, sorted(lines))
         self.assertNotIn(0, lines)
         by_path = {each.path: each.text for each in self.found.warnings}
-        unbuilt = by_path.pop("ldap.activeDirectory")
+        unbuilt = by_path.pop("dns.overwrite.homeserver.client")
         for key in ("storage.provider.postgresql", "synapseSql", "logging.requests"):
             self.assertIn(key, unbuilt)
         self.assertEqual(
@@ -327,6 +326,8 @@ class Ma1sdTests(SynchronousTestCase):
         self.assertEqual((policy.version, list(policy.terms)), ("1.0", ["en", "no"]))
         (ldap,) = config.stores
         self.assertTrue(ldap.settings.identity.lookup)
+        self.assertEqual(ldap.settings.default_domain, "example.org")
+        self.assertEqual(ldap.settings.attribute.uid.value, "userPrincipalName")
 
 
 class SampleTests(SynchronousTestCase):

@@ -1,5 +1,7 @@
 """Tests of the effective configuration."""
 
+from typing import ClassVar
+
 import attrs
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
@@ -7,10 +9,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from mxisd.config.dump import MASK, dump, plain
 from mxisd.config.sections import Config
 from mxisd.model.secret import Secret
+from mxisd.plugins import find_factories
 from tests.config.fakes import (
     FACTORIES,
     FOUNDATION,
     FakeFactory,
+    FakeMemorySettings,
     FakeUidSettings,
     loaded,
 )
@@ -36,6 +40,12 @@ stores:
 ldap: {enabled: true, connection: {host: a, baseDNs: [dc=a]}}
 memory: {enabled: true, identities: [{username: '007', roles: [staff]}]}
 """
+
+
+class Explained(FakeMemorySettings):
+    """Settings that tell more."""
+
+    explained: ClassVar[dict[str, str]] = {"one": "(a=b)\nc", "two": "//user:pass@host"}
 
 
 class DumpTests(SynchronousTestCase):
@@ -77,10 +87,11 @@ class DumpTests(SynchronousTestCase):
             (MXISD, ("0123456", "hhhh", "gggg", "dddd")),
             (MA1SD, ("secret", "a%20b")),
         ):
-            dumped = dump(loaded(text).config)
+            dumped = dump(loaded(text, factories=find_factories()).config)
             for secret in secrets:
                 self.assertNotIn(secret, dumped)
-        values = yaml.safe_load(dump(loaded(MXISD).config))
+        config = loaded(MXISD, factories=find_factories()).config
+        values = yaml.safe_load(dump(config))
         memory, ldap = values["stores"]
         self.assertEqual(memory["identities"][0]["password"], MASK)
         self.assertEqual(ldap["connection"]["bindPassword"], MASK)
@@ -123,6 +134,18 @@ class DumpTests(SynchronousTestCase):
             self.assertEqual(
                 yaml.safe_load(text)["stores"], [{"name": "memory", "type": "memory"}]
             )
+
+    def test_what_a_store_explains_follows_as_comments(self) -> None:
+        """Line by line, without secrets, and still a configuration."""
+        config = loaded(FOUNDATION + "memory: {enabled: true}").config
+        store = attrs.evolve(config.stores[0], settings=Explained())
+        text = dump(attrs.evolve(config, stores=(store,)))
+        comments = text.splitlines()[-3:]
+        self.assertEqual(
+            comments,
+            ["# What memory is asked:", "#   one: (a=b) c", "#   two: //********@host"],
+        )
+        self.assertEqual(yaml.safe_load(text), yaml.safe_load(dump(config)))
 
     def test_keys_called_like_ours_do_not_change_the_entry(self) -> None:
         """The type is the store's, whatever key of its own has that name."""

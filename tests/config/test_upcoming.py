@@ -41,13 +41,6 @@ class SettleTests(SynchronousTestCase):
             settled = settle(values)
             self.assertEqual((settled.values, settled.upcoming), (values, ()))
 
-    def test_keys_of_a_store(self) -> None:
-        """Within its section, the paths are relative to it."""
-        settled = settle({"directory": {"filter": "x"}, "host": "y"}, "ldap")
-        self.assertEqual(settled.upcoming, ("directory",))
-        self.assertEqual(settled.values, {"host": "y"})
-        self.assertEqual(settle({"directory": {}}, "memory").upcoming, ())
-
     def test_renamed_keys_move(self) -> None:
         """The remark names the real key; false is a value, too."""
         for value in (True, False):

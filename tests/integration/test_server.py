@@ -16,12 +16,11 @@ from signedjson.sign import verify_signed_json
 from twisted.trial.unittest import SynchronousTestCase
 from unpaddedbase64 import decode_base64
 
-from mxisd.model.hashing import lookup_hash
+from tests.integration.client import V1, V2, IdentityClient
 from tests.integration.homeserver import HomeserverProcess
-from tests.integration.server import IDENTITY, MxisdProcess, wait_until
+from tests.integration.server import MxisdProcess, wait_until
 from tests.integration.slapd import Organisation, Slapd
 
-V1, V2 = f"{IDENTITY}/api/v1", f"{IDENTITY}/v2"
 PEOPLE = 10_000
 TERMS = "https://example.org/privacy"
 CAROL = "carol@elsewhere.example"
@@ -105,59 +104,16 @@ class ServerTests(SynchronousTestCase):
         self.slapd, self.server = world().slapd, world().server
         self.homeserver, self.folder = world().homeserver, world().folder
         self.people = self.slapd.organisation.members
-        self.token = self.register("alice")
+        self.client = IdentityClient(self.server, self.homeserver, "alice")
+        self.token = self.client.token
         self.server.post(f"{V2}/terms", {"user_accepts": [TERMS]}, self.token)
-        wait_until(lambda: self.hashed(self.people[-1].mails[0]), "the index is built")
-
-    def register(self, localpart: str) -> str:
-        """Register a user of the homeserver."""
-        status, reply = self.server.post(
-            f"{V2}/account/register",
-            {
-                "access_token": f"openid-{localpart}",
-                "token_type": "Bearer",
-                "expires_in": 3600,
-                "matrix_server_name": self.homeserver.server_name,
-            },
+        wait_until(
+            lambda: self.client.hashed(self.people[-1].mails[0]), "the index is built"
         )
-        self.assertEqual(status, 200, reply)
-        self.assertEqual(reply["token"], reply["access_token"])
-        token: str = reply["token"]
-        return token
 
     def user_id(self, uid: str) -> str:
         """A person's Matrix ID."""
         return f"@{uid}:{self.homeserver.server_name}"
-
-    def hashed(self, *addresses: str, medium: str = "email") -> dict[str, str]:
-        """Look up by hash; user IDs by address."""
-        status, details = self.server.get(f"{V2}/hash_details", self.token)
-        self.assertEqual(status, 200, details)
-        pepper = details["lookup_pepper"]
-        hashes = {lookup_hash(each, medium, pepper): each for each in addresses}
-        status, reply = self.server.post(
-            f"{V2}/lookup",
-            {"algorithm": "sha256", "pepper": pepper, "addresses": list(hashes)},
-            self.token,
-        )
-        self.assertEqual(status, 200, reply)
-        return {hashes[key]: value for key, value in reply["mappings"].items()}
-
-    def plain(self, *addresses: str, medium: str = "email") -> dict[str, str]:
-        """Look up in the clear through v2; user IDs by address."""
-        _, details = self.server.get(f"{V2}/hash_details", self.token)
-        lines = {f"{each} {medium}": each for each in addresses}
-        status, reply = self.server.post(
-            f"{V2}/lookup",
-            {
-                "algorithm": "none",
-                "pepper": details["lookup_pepper"],
-                "addresses": list(lines),
-            },
-            self.token,
-        )
-        self.assertEqual(status, 200, reply)
-        return {lines[key]: value for key, value in reply["mappings"].items()}
 
     def health(self) -> str:
         """What ``/status`` says; a store that is down never makes it an error."""
@@ -176,7 +132,7 @@ class ServerTests(SynchronousTestCase):
         addresses = sorted(expected)
         found: dict[str, str] = {}
         for start in range(0, len(addresses), 5000):
-            found |= self.hashed(*addresses[start : start + 5000])
+            found |= self.client.hashed(*addresses[start : start + 5000])
         self.assertEqual(len(found), len(expected))
         self.assertEqual(found, expected)
 
@@ -186,13 +142,13 @@ class ServerTests(SynchronousTestCase):
             f"49171{1_000_000 + index}": self.user_id(person.uid)
             for index, person in enumerate(self.people)
         }
-        self.assertEqual(self.hashed(*expected, medium="msisdn"), expected)
+        self.assertEqual(self.client.hashed(*expected, medium="msisdn"), expected)
 
     def test_people_are_found_in_the_clear(self) -> None:
         """v2 with ``none``: as the client spells them, and nobody else."""
         some = self.people[:50]
         addresses = {p.mails[0].upper(): self.user_id(p.uid) for p in some}
-        found = self.plain(*addresses, "nobody@example.org", "*", "a)(uid=*")
+        found = self.client.plain(*addresses, "nobody@example.org", "*", "a)(uid=*")
         self.assertEqual(found, addresses)
 
     def test_v1_answers_signed(self) -> None:
@@ -230,14 +186,14 @@ class ServerTests(SynchronousTestCase):
         person = next(p for p in self.people if p.employee_number)
         number = person.employee_number or ""
         for found in (
-            self.hashed(number, medium="employee"),
-            self.plain(number, medium="employee"),
+            self.client.hashed(number, medium="employee"),
+            self.client.plain(number, medium="employee"),
         ):
             self.assertEqual(found, {number: self.user_id(person.uid)})
         other = number.swapcase()
         self.assertNotEqual(other, number)
-        self.assertEqual(self.plain(other, medium="employee"), {})
-        self.assertEqual(self.hashed(other, medium="employee"), {})
+        self.assertEqual(self.client.plain(other, medium="employee"), {})
+        self.assertEqual(self.client.hashed(other, medium="employee"), {})
 
     def test_a_restart_forgets_nothing(self) -> None:
         """Peppers, tokens and accepted terms survive, even a SIGKILL."""
@@ -249,7 +205,7 @@ class ServerTests(SynchronousTestCase):
             _, after = self.server.get(f"{V2}/hash_details", self.token)
             self.assertEqual(after, before)
             self.assertEqual(
-                self.hashed(person.mails[0].casefold()),
+                self.client.hashed(person.mails[0].casefold()),
                 {person.mails[0].casefold(): self.user_id(person.uid)},
             )
 
@@ -266,8 +222,8 @@ class ServerTests(SynchronousTestCase):
         carol = self.user_id("carol")
         self.slapd.stop()
         try:
-            self.assertEqual(self.hashed(mail), {mail: self.user_id(person.uid)})
-            self.assertEqual(self.plain(mail, CAROL), {CAROL: carol})
+            self.assertEqual(self.client.hashed(mail), {mail: self.user_id(person.uid)})
+            self.assertEqual(self.client.plain(mail, CAROL), {CAROL: carol})
             bulk = {"threepids": [["email", mail], ["email", CAROL]]}
             self.assertEqual(
                 self.server.post(f"{V1}/bulk_lookup", bulk),
@@ -278,7 +234,7 @@ class ServerTests(SynchronousTestCase):
             wait_until(lambda: self.health() == "DEGRADED", "the status tells")
         finally:
             self.slapd.start()
-        wait_until(lambda: self.plain(mail), "the directory is asked again")
+        wait_until(lambda: self.client.plain(mail), "the directory is asked again")
         wait_until(lambda: self.health() == "OK", "the status is good again")
 
     def one(self, mail: str) -> tuple[int, str | None]:
@@ -315,7 +271,7 @@ class ServerTests(SynchronousTestCase):
 
     def test_logout_and_terms(self) -> None:
         """A token ends with its logout; without accepted terms nothing is looked up."""
-        token = self.register("bob")
+        token = IdentityClient(self.server, self.homeserver, "bob").token
         status, reply = self.server.get(f"{V2}/hash_details", token)
         self.assertEqual((status, reply["errcode"]), (403, "M_TERMS_NOT_SIGNED"))
         self.assertEqual(self.server.post(f"{V2}/account/logout", {}, token)[0], 200)

@@ -3,31 +3,49 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 import mxisd
 from mxisd.config.reference import render
 from mxisd.config.structure import Section
-from mxisd.interfaces import IStoreFactory
+from mxisd.plugins import find_factories
+from mxisd.stores.ldap.presets import Preset
 from mxisd.stores.ldap.settings import LdapSettings
 from mxisd.stores.memory import MemorySettings
 
 PAGES = Path(mxisd.__file__).parent.parent / "docs" / "stores"
 SETTINGS = {"ldap": LdapSettings, "memory": MemorySettings}
+PRODUCTS = {
+    Preset.AD: "active_directory",
+    Preset.OPENLDAP: "openldap",
+    Preset.FREEIPA: "freeipa",
+    Preset.DS389: "389ds",
+    Preset.UNIVENTION: "univention",
+    Preset.NETIQ: "netiq",
+}
 
 
 class PagesTests(SynchronousTestCase):
     """The pages about stores say what the code says."""
 
-    def page(self, store_type: str) -> str:
+    def page(self, name: str) -> str:
         """A page's text."""
-        return (PAGES / f"{store_type}.rst").read_text(encoding="utf-8")
+        return (PAGES / f"{name}.rst").read_text(encoding="utf-8")
 
-    def examples(self, store_type: str) -> list[Any]:
+    def examples(self, page: str, section: str) -> list[Any]:
         """The sections in a page's examples."""
-        blocks = re.findall(r"yaml\n\n((?:    .*\n|\n)+)", self.page(store_type))
-        return [yaml.safe_load(block)[store_type] for block in blocks]
+        blocks = re.findall(r"yaml\n\n((?:    .*\n|\n)+)", self.page(page))
+        return [yaml.safe_load(block)[section] for block in blocks]
+
+    def test_every_product_has_a_page(self) -> None:
+        """Its example works as it stands, and is about that product."""
+        for preset, page in PRODUCTS.items():
+            section = "netiq" if preset is Preset.NETIQ else "ldap"
+            first, *others = self.examples(page, section)
+            self.assertTrue(first.pop("enabled"))
+            for values in (first, *({**first, **other} for other in others)):
+                settings = find_factories()[section].parse(Section(values))
+                self.assertIs(settings.preset, preset)
 
     def test_keys(self) -> None:
         """A page ends with every key that its settings class has."""
@@ -37,9 +55,9 @@ class PagesTests(SynchronousTestCase):
 
     def test_examples(self) -> None:
         """Examples are good; later ones where they are joined with the first."""
-        factories = {each.store_type: each for each in getPlugins(IStoreFactory)}
+        factories = find_factories()
         for store_type in SETTINGS:
-            first, *others = self.examples(store_type)
+            first, *others = self.examples(store_type, store_type)
             del first["enabled"]
             for section in (first, *({**first, **other} for other in others)):
                 factories[store_type].parse(Section(section))

@@ -6,3 +6,4 @@ memory = StoreMaker(
     "memory", "mxisd.stores.memory", "People written in the configuration itself"
 )
 ldap = StoreMaker("ldap", "mxisd.stores.ldap.factory", "An LDAP directory")
+netiq = StoreMaker("netiq", "mxisd.stores.ldap.netiq", "A NetIQ eDirectory")

@@ -6,9 +6,12 @@ from attrs import frozen
 
 from mxisd.drivers.ldap.decoder import Entry
 from mxisd.model.identifiers import IllegalIdentifier, UserId
-from mxisd.model.profiles import Profile
-from mxisd.model.settings import RecordType
+from mxisd.model.profiles import DirectoryEntry, Profile
 from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.stores.ldap.accounts import STATE_ATTRIBUTES, is_disabled
+from mxisd.stores.ldap.naming import Naming
+
+NamedEntry = tuple[Entry, UserId]
 
 
 @frozen(kw_only=True)
@@ -16,37 +19,50 @@ class Reader:
     """
     Turns entries into users.
 
-    :ivar uid_attribute: Where the user ID comes from.
-    :ivar record_type: Whether that holds localparts or whole user IDs.
     :ivar by_medium: The attributes that hold 3PIDs.
-    :ivar domain: The server name of users known by localpart.
     """
 
-    uid_attribute: str
-    record_type: RecordType
+    naming: Naming
     name_attribute: str
     by_medium: Mapping[str, Sequence[str]]
-    domain: str
+
+    @property
+    def user_attributes(self) -> list[str]:
+        """What is needed to tell who an entry is."""
+        return [self.naming.attribute, *STATE_ATTRIBUTES]
 
     @property
     def threepid_attributes(self) -> list[str]:
         """Every attribute that holds 3PIDs, once."""
         return list(dict.fromkeys(a for some in self.by_medium.values() for a in some))
 
+    @property
+    def profile_attributes(self) -> list[str]:
+        """What is needed to tell everything about a user."""
+        return [*self.user_attributes, self.name_attribute, *self.threepid_attributes]
+
     def user_id(self, entry: Entry) -> UserId | None:
         """The user that an entry describes; ``None`` if there is no legal user ID."""
-        for text in texts(entry, self.uid_attribute):
+        for text in texts(entry, self.naming.attribute):
             try:
-                return self._user_id(text)
+                return self.naming.user_id(text)
             except IllegalIdentifier:
                 continue
         return None
 
-    def users(self, entries: Iterable[Entry]) -> list[tuple[Entry, UserId]]:
-        """The entries that are users, in the order of their DNs whatever the server."""
+    def named(self, entries: Iterable[Entry]) -> list[NamedEntry]:
+        """
+        The entries that have a user ID, disabled or not.
+
+        They come in the order of their DNs, whatever the server.
+        """
         ordered = sorted(entries, key=lambda entry: entry.dn.lower())
         known = ((entry, self.user_id(entry)) for entry in ordered)
         return [(entry, user_id) for entry, user_id in known if user_id is not None]
+
+    def users(self, entries: Iterable[Entry]) -> list[NamedEntry]:
+        """The same without those that are disabled."""
+        return self.named(entry for entry in entries if not is_disabled(entry))
 
     def threepids(self, entry: Entry, medium: str) -> Iterator[ThreePid]:
         """The addresses of an entry; values that are none are left out."""
@@ -62,30 +78,23 @@ class Reader:
         found = (t for medium in self.by_medium for t in self.threepids(entry, medium))
         return list(dict.fromkeys(found))
 
-    def profile(self, entry: Entry) -> Profile:
+    def display_name(self, entry: Entry) -> str | None:
+        """The first name that is not blank."""
+        names = texts(entry, self.name_attribute)
+        return next(filter(str.strip, names), None)
+
+    def profile(self, entry: Entry, roles: Iterable[str] = ()) -> Profile:
         """What an entry says about its user."""
-        name = next(filter(str.strip, texts(entry, self.name_attribute)), None)
-        return Profile(name, frozenset(self.all_threepids(entry)))
+        return Profile(
+            self.display_name(entry),
+            frozenset(self.all_threepids(entry)),
+            frozenset(roles),
+        )
 
-    def search_value(self, user_id: UserId) -> str | None:
-        """
-        What the user ID's attribute must hold for this user.
-
-        :return: ``None`` for a user who cannot be in this directory.
-        """
-        try:
-            known = UserId.of(user_id.localpart, user_id.server_name)
-        except IllegalIdentifier:
-            return None
-        if self.record_type is RecordType.MXID:
-            return str(known)
-        return known.localpart if known.server_name == self.domain else None
-
-    def _user_id(self, text: str) -> UserId:
-        if self.record_type is RecordType.UID:
-            return UserId.of(text, self.domain)
-        historical = UserId.parse(text.strip())
-        return UserId.of(historical.localpart, historical.server_name)
+    def hit(self, named: NamedEntry) -> DirectoryEntry:
+        """An entry as a search shows it."""
+        entry, user_id = named
+        return DirectoryEntry(user_id, self.display_name(entry))
 
 
 def texts(entry: Entry, attribute: str) -> Iterator[str]:

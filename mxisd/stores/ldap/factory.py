@@ -1,45 +1,48 @@
 """Settings -> store."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
-from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.client import LdapClient
-from mxisd.drivers.ldap.filters import Filter
-from mxisd.drivers.ldap.server import Access, Address, Security
-from mxisd.interfaces import Store, Tools
-from mxisd.stores.ldap.entries import Reader
+from mxisd.interfaces import ISection, Store, Tools
+from mxisd.stores.ldap import parts
+from mxisd.stores.ldap.directory import LdapDirectory
+from mxisd.stores.ldap.explained import explained
 from mxisd.stores.ldap.login import LdapAuthenticator
-from mxisd.stores.ldap.lookup import Directory, LdapListing, LdapLookup
-from mxisd.stores.ldap.queries import AttributeQuery, Query, TemplateQuery
-from mxisd.stores.ldap.settings import ConnectionSettings, LdapSettings, parse
+from mxisd.stores.ldap.lookup import LdapListing, LdapLookup
+from mxisd.stores.ldap.presets import Preset
+from mxisd.stores.ldap.profile import LdapProfile
+from mxisd.stores.ldap.roles import GroupSearch, Roles
+from mxisd.stores.ldap.settings import LdapSettings, MemberValue, judged
+from mxisd.stores.ldap.tree import Tree
+from mxisd.stores.ldap.windows import WindowsNames
 
-__all__ = ["build", "parse"]
+log = Logger()
+
+
+def parse(section: ISection, preset: Preset | None = None) -> LdapSettings:
+    """
+    Judge the section.
+
+    :param preset: The one that holds where none is written.
+    """
+    parsed = judged(section, preset)
+    return evolve(parsed, explained=explained(parsed))
 
 
 def build(settings: LdapSettings, tools: Tools) -> Store:
     """Make the store; it connects at the first question."""
-    client = _client(settings.connection, tools)
-    reader = _reader(settings, tools.domain)
-    directory = Directory(
-        name=tools.name,
-        client=client,
-        bases=settings.connection.bases,
-        reader=reader,
-    )
-    identity = _restriction(settings.identity.filter, settings.filter)
-    queries = _queries(settings, reader)
-    is_listed = settings.identity.lookup and bool(reader.threepid_attributes)
+    _report_clear_text(settings, tools.name)
+    tree = _tree(settings, tools)
     return Store(
-        lookup=LdapLookup(directory, queries, identity) if queries else None,
-        associations=LdapListing(directory, identity) if is_listed else None,
-        authenticator=LdapAuthenticator(
-            directory, _restriction(settings.auth.filter, settings.filter)
-        ),
-        service=_Connections(client),
+        lookup=_lookup(settings, tree),
+        associations=_listing(settings, tree),
+        authenticator=_authenticator(settings, tree, tools.domain),
+        directory=_directory(settings, tree),
+        profile=_profile(settings, tree),
+        service=_Connections(tree.client),
     )
 
 
@@ -54,38 +57,86 @@ class _Connections(Service):
         return Deferred.fromCoroutine(self._client.close())
 
 
-def _client(settings: ConnectionSettings, tools: Tools) -> LdapClient:
-    access = Access(
-        security=Security.TLS if settings.tls else Security.NONE,
-        ca_file=settings.ca_file,
-        bind_dn=settings.bind_dn,
-        bind_password=settings.bind_password,
-        timeout=settings.timeout,
+def _tree(settings: LdapSettings, tools: Tools) -> Tree:
+    connection = settings.connection
+    client = LdapClient(
+        tools.reactor,
+        tools.name,
+        connection.addresses,
+        connection.access,
+        connections=connection.connections,
+        follow_referrals=connection.follow_referrals,
     )
-    address = Address(settings.host.strip(), settings.actual_port)
-    return LdapClient(tools.reactor, tools.name, [address], access)
-
-
-def _reader(settings: LdapSettings, domain: str) -> Reader:
-    attribute = settings.attribute
-    return Reader(
-        uid_attribute=attribute.uid.value,
-        record_type=attribute.uid.type,
-        name_attribute=attribute.name,
-        by_medium={m: names for m, names in attribute.by_medium.items() if names},
-        domain=domain,
+    return Tree(
+        name=tools.name,
+        client=client,
+        bases=connection.bases,
+        reader=parts.reader(settings, tools.domain),
+        page_size=connection.page_size,
     )
 
 
-def _queries(settings: LdapSettings, reader: Reader) -> Mapping[str, Query]:
-    identity = settings.identity
-    queries: dict[str, Any] = {m: AttributeQuery(reader, m) for m in reader.by_medium}
-    for medium, text in identity.medium.items():
-        template = filters.parse(text)
-        queries[medium] = TemplateQuery(reader, template, identity.token)
-    return queries
+def _lookup(settings: LdapSettings, tree: Tree) -> LdapLookup | None:
+    queries = parts.queries(settings, tree.reader)
+    restriction = parts.enabled(settings, settings.identity.filter)
+    return LdapLookup(tree, queries, restriction) if queries else None
 
 
-def _restriction(own: str, default: str) -> Filter | None:
-    text = own.strip() or default.strip()
-    return filters.parse(text) if text else None
+def _listing(settings: LdapSettings, tree: Tree) -> LdapListing | None:
+    if not settings.identity.lookup or not tree.reader.threepid_attributes:
+        return None
+    return LdapListing(tree, parts.enabled(settings, settings.identity.filter))
+
+
+def _authenticator(
+    settings: LdapSettings, tree: Tree, domain: str
+) -> LdapAuthenticator:
+    return LdapAuthenticator(
+        tree=tree,
+        restriction=parts.restriction(settings.auth.filter),
+        windows=WindowsNames(tree, domain) if settings.is_windows else None,
+        binds_by_name=settings.active_directory,
+    )
+
+
+def _directory(settings: LdapSettings, tree: Tree) -> LdapDirectory:
+    return LdapDirectory(
+        tree=tree,
+        restriction=parts.enabled(settings, settings.directory.filter),
+        searched=parts.searched(settings),
+    )
+
+
+def _profile(settings: LdapSettings, tree: Tree) -> LdapProfile:
+    role = settings.profile.role
+    roles = Roles(role.attribute, _groups(settings, tree))
+    return LdapProfile(tree, parts.restriction(settings.profile.filter), roles)
+
+
+def _groups(settings: LdapSettings, tree: Tree) -> GroupSearch | None:
+    group = settings.profile.role.group
+    if not group.base_dns:
+        return None
+    by_uid = group.member_value is MemberValue.UID
+    return GroupSearch(
+        client=tree.client,
+        bases=group.base_dns,
+        restriction=parts.restriction(group.filter),
+        member=group.member,
+        user_attribute=settings.attribute.uid.value if by_uid else None,
+        name=group.name,
+        nested=group.nested,
+        page_size=tree.page_size,
+    )
+
+
+def _report_clear_text(settings: LdapSettings, name: str) -> None:
+    connection = settings.connection
+    hosts = {each.split(":")[0] for each in (connection.host, *connection.hosts)}
+    if connection.is_encrypted or hosts <= {"", "localhost", "127.0.0.1"}:
+        return
+    log.warn(
+        "{store} sends passwords through the network in the clear: "
+        "set connection.tls or connection.startTls",
+        store=name,
+    )

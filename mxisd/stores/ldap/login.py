@@ -6,9 +6,7 @@ from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mxisd.drivers.ldap import filters
-from mxisd.drivers.ldap.client import SUCCESS, code_name
-from mxisd.drivers.ldap.connection import Search
+from mxisd.drivers.ldap.client import SUCCESS, BindAnswer, code_name
 from mxisd.drivers.ldap.decoder import Entry
 from mxisd.drivers.ldap.filters import Filter
 from mxisd.errors import StoreUnavailable
@@ -16,7 +14,10 @@ from mxisd.interfaces import IAuthenticator
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Accepted, NoSuchUser, Refused, Verdict
 from mxisd.model.secret import Secret
-from mxisd.stores.ldap.lookup import Directory, restricted
+from mxisd.stores.ldap.accounts import is_disabled
+from mxisd.stores.ldap.entries import NamedEntry, texts
+from mxisd.stores.ldap.tree import Tree
+from mxisd.stores.ldap.windows import WindowsNames
 
 log = Logger()
 
@@ -30,76 +31,74 @@ REFUSALS = (
 )
 """Result codes by which a server refuses this user; any other is its own trouble."""
 
+_INVALID_DN_SYNTAX = 34
+
 
 @implementer(IAuthenticator)
-@frozen
+@frozen(kw_only=True)
 class LdapAuthenticator:
     """
     Finds a user's entry and binds as it.
 
     :ivar restriction: Only entries for which this holds; ``None`` for all.
+    :ivar windows: Understands what users of Windows type; ``None`` elsewhere.
+    :ivar binds_by_name: Whether the server that is asked may be another domain's, and
+        knows the user by principal name rather than by DN.
     """
 
-    directory: Directory
+    tree: Tree
     restriction: Filter | None
+    windows: WindowsNames | None = None
+    binds_by_name: bool = False
 
     async def authenticate(self, user_id: UserId, password: Secret) -> Verdict:
         """Judge a password by a bind, which is forgotten at once."""
         if not password:
             # A bind without a password succeeds, as an anonymous one.
             return Refused()
-        users = await self._users(user_id)
-        if not users:
+        named = await self._named(user_id)
+        if not named:
             return NoSuchUser()
-        if len(users) > 1:
-            self._report_several(len(users))
+        if len(named) > 1:
+            self.tree.report_several(len(named))
             return Refused()
-        entry, canonical_id = users[0]
-        if await self._may_bind(entry, password):
-            return Accepted(canonical_id, self.directory.reader.profile(entry))
-        return Refused()
+        entry, known = named[0]
+        if is_disabled(entry) or not await self._may_bind(entry, password):
+            return Refused()
+        return Accepted(known, self.tree.reader.profile(entry))
 
-    async def _users(self, user_id: UserId) -> Sequence[tuple[Entry, UserId]]:
-        """Who has exactly this user ID, in any of the subtrees."""
-        reader = self.directory.reader
-        value = reader.search_value(user_id)
-        if value is None:
-            return []
-        entries: dict[bytes, Entry] = {}  # by DN: subtrees may overlap
-        for base in self.directory.bases:
-            found = await self.directory.client.search(self._search(base, value))
-            entries.update((entry.dn.lower(), entry) for entry in found)
-        wanted = UserId.of(user_id.localpart, user_id.server_name)
-        return [each for each in reader.users(entries.values()) if each[1] == wanted]
-
-    def _search(self, base: str, value: str) -> Search:
-        reader = self.directory.reader
-        return Search(
-            base=base,
-            filter=restricted(
-                filters.equal(reader.uid_attribute, value), self.restriction
-            ),
-            attributes=[
-                reader.uid_attribute,
-                reader.name_attribute,
-                *reader.threepid_attributes,
-            ],
-        )
+    async def _named(self, user_id: UserId) -> Sequence[NamedEntry]:
+        attributes = self.tree.reader.profile_attributes
+        found = await self.tree.called(user_id, self.restriction, attributes)
+        if found or self.windows is None:
+            return found
+        return await self.windows.called(user_id, self.restriction, attributes)
 
     async def _may_bind(self, entry: Entry, password: Secret) -> bool:
+        answer = await self._bound(entry, password)
+        if answer.code == SUCCESS or answer.code in REFUSALS:
+            self._report(answer)
+            return answer.code == SUCCESS
+        raise StoreUnavailable(
+            f"the server cannot check a password: {code_name(answer.code)}"
+        )
+
+    async def _bound(self, entry: Entry, password: Secret) -> BindAnswer:
         if not entry.dn:
             raise StoreUnavailable("an entry without a DN")
-        answer = await self.directory.client.check(entry.dn, password)
-        code = answer.code
-        if code == SUCCESS or code in REFUSALS:
-            return code == SUCCESS
-        raise StoreUnavailable(f"the server cannot check a password: {code_name(code)}")
+        check = self.tree.client.check
+        name = next(texts(entry, self.tree.reader.naming.attribute), "")
+        if self.binds_by_name and name:
+            answer = await check(name, password)
+            if answer.code != _INVALID_DN_SYNTAX:
+                return answer
+        return await check(entry.dn, password)
 
-    def _report_several(self, count: int) -> None:
-        log.warn(
-            "{count} entries of {store} have the same user ID in {attribute}; "
-            "a login with it is refused",
-            count=count,
-            store=self.directory.name,
-            attribute=self.directory.reader.uid_attribute,
-        )
+    def _report(self, answer: BindAnswer) -> None:
+        if answer.code != SUCCESS:
+            log.debug(
+                "{store} refused a login: {code}. {words}",
+                store=self.tree.name,
+                code=code_name(answer.code),
+                words=answer.diagnostic,
+            )

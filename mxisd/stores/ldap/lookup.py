@@ -7,41 +7,24 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from mxisd.drivers.ldap import filters
-from mxisd.drivers.ldap.client import LdapClient, ListCut
+from mxisd.drivers.ldap.client import ListCut
 from mxisd.drivers.ldap.connection import Search
 from mxisd.drivers.ldap.decoder import Entry
 from mxisd.drivers.ldap.filters import Filter
 from mxisd.interfaces import BATCH_LIMIT, IAssociationSource, IThreePidLookup, Put
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
-from mxisd.stores.ldap.entries import Reader
+from mxisd.stores.ldap.accounts import is_disabled
 from mxisd.stores.ldap.queries import Owners, Query
+from mxisd.stores.ldap.tree import Tree, restricted
 
 log = Logger()
 
 LOOKUP_BATCH = 100
 """3PIDs in one search: more make servers slower again."""
 
-PAGE_SIZE = 500
-"""Entries in one page of a list: most servers allow so many."""
-
 PORTION = 100
 """Entries of a page that are read at a stretch, so that others get their turn."""
-
-
-@frozen(kw_only=True)
-class Directory:
-    """
-    What every capability asks.
-
-    :ivar name: The store's, for the log.
-    :ivar bases: Subtrees in order of priority.
-    """
-
-    name: str
-    client: LdapClient
-    bases: Sequence[str]
-    reader: Reader
 
 
 @implementer(IThreePidLookup)
@@ -53,7 +36,7 @@ class LdapLookup:
     :ivar restriction: Only entries for which this holds; ``None`` for all.
     """
 
-    directory: Directory
+    tree: Tree
     queries: Mapping[str, Query]
     restriction: Filter | None
 
@@ -71,7 +54,7 @@ class LdapLookup:
         self, query: Query, batch: Sequence[ThreePid]
     ) -> Mapping[ThreePid, UserId]:
         found: dict[ThreePid, UserId] = {}
-        for base in self.directory.bases:
+        for base in self.tree.bases:
             missing = [each for each in batch if each not in found]
             if missing:
                 owners = await self._owners(base, query, missing)
@@ -103,7 +86,7 @@ class LdapLookup:
         self, base: str, query: Query, wanted: Sequence[ThreePid]
     ) -> Sequence[Entry]:
         wanted_filter = restricted(query.filter(wanted), self.restriction)
-        return await self.directory.client.search(
+        return await self.tree.client.search(
             Search(base=base, filter=wanted_filter, attributes=query.attributes)
         )
 
@@ -112,7 +95,7 @@ class LdapLookup:
             log.warn(
                 "In {store}, {count} addresses of medium {medium} belong to several "
                 "users; the one whose DN sorts first is taken",
-                store=self.directory.name,
+                store=self.tree.name,
                 count=owners.ambiguous,
                 medium=medium,
             )
@@ -127,7 +110,7 @@ class LdapListing:
     :ivar restriction: Only entries for which this holds; ``None`` for all.
     """
 
-    directory: Directory
+    tree: Tree
     restriction: Filter | None
 
     async def associations(self, put: Put) -> None:
@@ -139,30 +122,31 @@ class LdapListing:
             for start in range(0, len(entries), PORTION):
                 skipped += await self._put(entries[start : start + PORTION], put)
 
-        for base in self.directory.bases:
+        for base in self.tree.bases:
             search = self._search(base)
-            await self.directory.client.each_page(search, PAGE_SIZE, take)
+            await self.tree.client.each_page(search, self.tree.page_size, take)
         self._report(skipped)
 
     async def _put(self, entries: Sequence[Entry], put: Put) -> int:
-        """Hand over some entries; tells how many of them are no users."""
-        reader = self.directory.reader
-        users = reader.users(entries)
+        """Hand over some entries; tells how many of them are nobody."""
+        reader = self.tree.reader
+        enabled = [each for each in entries if not is_disabled(each)]
+        users = reader.named(enabled)
         pairs = [
             (t, user) for entry, user in users for t in reader.all_threepids(entry)
         ]
         for start in range(0, len(pairs), BATCH_LIMIT):
             await put(pairs[start : start + BATCH_LIMIT])
-        return len(entries) - len(users)
+        return len(enabled) - len(users)
 
     def _search(self, base: str) -> Search:
-        reader = self.directory.reader
+        reader = self.tree.reader
         attributes = reader.threepid_attributes
         reachable = filters.any_of([filters.present(name) for name in attributes])
         return Search(
             base=base,
             filter=restricted(reachable, self.restriction),
-            attributes=[reader.uid_attribute, *attributes],
+            attributes=[*reader.user_attributes, *attributes],
         )
 
     def _report(self, skipped: int) -> None:
@@ -170,12 +154,7 @@ class LdapListing:
             log.warn(
                 "{count} entries of {store} have no legal user ID in {attribute}; "
                 "nobody finds them",
-                store=self.directory.name,
+                store=self.tree.name,
                 count=skipped,
-                attribute=self.directory.reader.uid_attribute,
+                attribute=self.tree.reader.naming.attribute,
             )
-
-
-def restricted(what: Filter, restriction: Filter | None) -> Filter:
-    """Both hold."""
-    return what if restriction is None else filters.all_of([restriction, what])

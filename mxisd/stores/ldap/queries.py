@@ -58,7 +58,7 @@ class AttributeQuery:
     @property
     def attributes(self) -> Sequence[str]:
         """What the answer must hold."""
-        return [self.reader.uid_attribute, *self.reader.by_medium[self.medium]]
+        return [*self.reader.user_attributes, *self.reader.by_medium[self.medium]]
 
     def filter(self, wanted: Sequence[ThreePid]) -> Filter:
         """Each attribute may hold each spelling."""
@@ -99,7 +99,7 @@ class TemplateQuery:
     @property
     def attributes(self) -> Sequence[str]:
         """What the answer must hold."""
-        return [self.reader.uid_attribute]
+        return self.reader.user_attributes
 
     def filter(self, wanted: Sequence[ThreePid]) -> Filter:
         """The template, once for each spelling."""

@@ -1,113 +1,27 @@
 """The keys of an LDAP store, under the names that mxisd and ma1sd gave them."""
 
-import re
+import enum
 from collections.abc import Iterable, Mapping
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from mxisd.drivers.ldap import filters
 from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import ISection
-from mxisd.model.secret import Secret
-from mxisd.model.settings import Duration, RecordType, option
-from mxisd.model.threepids import EMAIL, MSISDN
+from mxisd.model.settings import RecordType, option
+from mxisd.stores.ldap import checks, connection_settings
+from mxisd.stores.ldap.connection_settings import ConnectionSettings
+from mxisd.stores.ldap.presets import Defaults, Preset, defaults_of
 
-DEFAULT_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    EMAIL: ("mailPrimaryAddress", "mail", "otherMailbox"),
-    MSISDN: (
-        "telephoneNumber",
-        "mobile",
-        "homePhone",
-        "otherTelephone",
-        "otherMobile",
-        "otherHomePhone",
-    ),
-}
-
-_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")
-_SPECIAL = re.compile(r"[()*\\\x00]")
+FOREST_UID = "userPrincipalName"
+"""Where users of a forest have their ``login@domain``."""
 
 
-def _port(value: int | None) -> None:
-    if value is not None and not 1 <= value <= 65535:
-        raise ValueError("a port is a number from 1 to 65535")
+class MemberValue(enum.Enum):
+    """What a group says of a member."""
 
-
-def _not_blank(value: str) -> None:
-    if not value.strip():
-        raise ValueError("must not be empty")
-
-
-def _positive(value: float) -> None:
-    if value <= 0:
-        raise ValueError("must be more than 0")
-
-
-def _attribute(value: str) -> None:
-    if _ATTRIBUTE.fullmatch(value) is None:
-        raise ValueError("is no attribute name: letters, digits and dashes")
-
-
-def _attributes(value: Mapping[str, tuple[str, ...]]) -> None:
-    for names in value.values():
-        for name in names:
-            _attribute(name)
-
-
-def _filter(value: str) -> None:
-    if value.strip():
-        filters.parse(value)
-
-
-def _queries(value: Mapping[str, str]) -> None:
-    for medium, query in value.items():
-        try:
-            filters.parse(query)
-        except ValueError as error:
-            raise ValueError(f"the query of {medium} {error}") from error
-
-
-def _token(value: str) -> None:
-    _not_blank(value)
-    if _SPECIAL.search(value):
-        raise ValueError("must not hold any of ( ) * \\")
-
-
-@frozen(kw_only=True)
-class ConnectionSettings:
-    """Where the directory is."""
-
-    host: str = option("The server's name or address.", check=_not_blank)
-    port: int | None = option(
-        "The port.", None, default_note="389, or 636 with ``tls``", check=_port
-    )
-    tls: bool = option("Whether TLS is spoken from the first byte (ldaps).", False)
-    ca_file: str | None = option(
-        "A PEM file of the certificate authorities to trust instead of the system's.",
-        None,
-    )
-    timeout: Duration = option(
-        "How long a connection, and each answer, may take.",
-        Duration(5),
-        check=_positive,
-    )
-    bind_dn: str = option("Who we are in the directory; empty: anonymous.", "")
-    bind_password: Secret = option("The password of ``bindDn``.", Secret(""))
-    base_dns: tuple[str, ...] = option(
-        "The subtrees with people, in order of priority.", (), key="baseDNs"
-    )
-    base_dn: str | None = option("One more subtree; the old form of ``baseDNs``.", None)
-
-    @property
-    def actual_port(self) -> int:
-        """The port, whether written or not."""
-        return self.port or (636 if self.tls else 389)
-
-    @property
-    def bases(self) -> tuple[str, ...]:
-        """Every subtree, once."""
-        legacy = () if not self.base_dn else (self.base_dn,)
-        return tuple(dict.fromkeys((*self.base_dns, *legacy)))
+    DN = "dn"
+    UID = "uid"
 
 
 @frozen(kw_only=True)
@@ -118,7 +32,13 @@ class UidSettings:
         "Whether it holds localparts (``uid``) or whole user IDs (``mxid``).",
         RecordType.UID,
     )
-    value: str = option("Its name.", "saMAccountName", check=_attribute)
+    value: str = option(
+        "Its name.",
+        "",
+        default_note="that of the preset; without one ``saMAccountName``; "
+        "``userPrincipalName`` with ``activeDirectory``",
+        check=checks.attribute,
+    )
 
 
 @frozen(kw_only=True)
@@ -126,96 +46,270 @@ class AttributeSettings:
     """Which attributes mean what."""
 
     uid: UidSettings = option("The user ID.", UidSettings)
-    name: str = option("The display name.", "displayName", check=_attribute)
+    name: str = option(
+        "The display name.",
+        "",
+        default_note="that of the preset; without one ``displayName``",
+        check=checks.attribute,
+    )
     threepid: Mapping[str, tuple[str, ...]] = option(
         "Attributes with 3PIDs, by medium; a medium that is left out keeps its "
         "default, an empty list switches it off.",
         dict,
-        default_note="the usual ones for ``email`` and ``msisdn``",
-        check=_attributes,
+        default_note="those of the preset for ``email`` and ``msisdn``",
+        check=checks.attributes_by_medium,
     )
 
     @property
     def by_medium(self) -> Mapping[str, tuple[str, ...]]:
-        """The attributes of every medium, defaults included."""
-        return {**DEFAULT_ATTRIBUTES, **self.threepid}
+        """The attributes of every medium that is not switched off."""
+        return {medium: names for medium, names in self.threepid.items() if names}
+
+
+def _own_filter(meaning: str) -> str:
+    text: str = option(
+        meaning, "", default_note="the store's ``filter``", check=checks.filter_text
+    )
+    return text
 
 
 @frozen(kw_only=True)
 class AuthSettings:
     """Logins."""
 
-    filter: str = option(
-        "Only these entries can log in.",
-        "",
-        default_note="the store's ``filter``",
-        check=_filter,
+    filter: str = _own_filter("Only these entries can log in.")
+
+
+@frozen(kw_only=True)
+class SearchedSettings:
+    """What is searched."""
+
+    other: tuple[str, ...] = option(
+        "Attributes that are searched beside the name.", (), check=checks.attributes
     )
+
+
+@frozen(kw_only=True)
+class DirectorySettings:
+    """Searches in the user directory."""
+
+    filter: str = _own_filter("Only these entries appear in searches.")
+    attribute: SearchedSettings = option("What is searched.", SearchedSettings)
 
 
 @frozen(kw_only=True)
 class IdentitySettings:
     """3PID lookups."""
 
-    filter: str = option(
-        "Only these entries are found.",
-        "",
-        default_note="the store's ``filter``",
-        check=_filter,
-    )
+    filter: str = _own_filter("Only these entries are found.")
     token: str = option(
-        "What stands for the address in ``medium``.", "%3pid", check=_token
+        "What stands for the address in ``medium``.", "%3pid", check=checks.token
     )
     medium: Mapping[str, str] = option(
         "Queries of your own, by medium, instead of one made from "
         "``attribute.threepid``.",
         dict,
-        check=_queries,
+        check=checks.queries,
     )
     lookup: bool = option("Whether people are found by hash.", True)
 
 
 @frozen(kw_only=True)
-class LdapSettings:
-    """An LDAP directory."""
+class GroupSettings:
+    """Groups that are searched for a user's roles."""
 
+    base_dns: tuple[str, ...] = option(
+        "The subtrees with groups; none: groups are not searched.", (), key="baseDNs"
+    )
+    filter: str = option(
+        "What is a group.",
+        "",
+        default_note="that of the preset; without one ``groupOfNames`` and "
+        "``groupOfUniqueNames``",
+        check=checks.filter_text,
+    )
+    member: str = option(
+        "The attribute with the members.",
+        "",
+        default_note="that of the preset; without one ``member``",
+        check=checks.attribute,
+    )
+    member_value: MemberValue = option(
+        "Whether that holds DNs (``dn``), or the first value of ``attribute.uid`` "
+        "(``uid``), as ``memberUid`` does.",
+        MemberValue.DN,
+    )
+    name: str = option(
+        "The attribute with the role's name.", "cn", check=checks.attribute
+    )
+    nested: bool = option(
+        "Whether members of a group in a group have the role of the outer one.", False
+    )
+
+
+@frozen(kw_only=True)
+class RoleSettings:
+    """Where a user's roles come from."""
+
+    attribute: str = option(
+        "The attribute of a user that names groups by DN, or roles as such.",
+        "",
+        default_note="that of the preset; without one ``memberOf``",
+        check=checks.attribute,
+    )
+    group: GroupSettings = option("A search for groups.", GroupSettings)
+
+
+@frozen(kw_only=True)
+class ProfileSettings:
+    """Profiles."""
+
+    filter: str = _own_filter("Only these entries have a profile.")
+    role: RoleSettings = option("Roles.", RoleSettings)
+
+
+@frozen(kw_only=True)
+class LdapSettings:
+    """
+    An LDAP directory.
+
+    :ivar explained: The filters that the server is asked with, for ``--dump-config``.
+    """
+
+    preset: Preset | None = option(
+        "The product, for the defaults of other keys.",
+        None,
+        default_note="none: the defaults of mxisd; ``ad`` with ``activeDirectory``",
+    )
+    active_directory: bool = option(
+        "Whether this is a forest of several domains, in which users are known by "
+        "``login@domain``.",
+        False,
+    )
+    default_domain: str = option(
+        "The domain of the forest whose users have their login as localpart; others "
+        "have ``login/domain``.",
+        "",
+    )
     connection: ConnectionSettings = option("The server.")
     attribute: AttributeSettings = option("The attributes.", AttributeSettings)
     filter: str = option(
-        "The filter where a feature has none of its own.", "", check=_filter
+        "The filter where a feature has none of its own.",
+        "",
+        default_note="that of the preset",
+        check=checks.filter_text,
     )
     auth: AuthSettings = option("Logins.", AuthSettings)
+    directory: DirectorySettings = option("User directory.", DirectorySettings)
     identity: IdentitySettings = option("3PID lookups.", IdentitySettings)
+    profile: ProfileSettings = option("Profiles.", ProfileSettings)
+    explained: Mapping[str, str] = field(factory=dict)
+
+    @property
+    def defaults(self) -> Defaults:
+        """What holds where nothing is written."""
+        return defaults_of(self.preset)
+
+    @property
+    def is_windows(self) -> bool:
+        r"""Whether users may log in as ``DOMAIN\user`` and by principal name."""
+        return self.preset is Preset.AD
 
 
-def parse(section: ISection) -> LdapSettings:
+def judged(section: ISection, preset: Preset | None = None) -> LdapSettings:
     """
-    Judge the section.
+    Judge the section, and fill in what it leaves out.
 
+    :param preset: The one that holds where none is written.
     :raise ConfigError: Also for keys that do not fit each other.
     """
-    settings = section.read(LdapSettings)
-    problems = [*_connection_problems(settings), *_query_problems(settings)]
+    settings = _completed(section.read(LdapSettings), preset)
+    problems = [
+        *connection_settings.problems(settings.connection),
+        *_forest_problems(settings),
+        *_query_problems(settings),
+        *_group_problems(settings.profile.role.group),
+    ]
     if problems:
         raise ConfigError(problems)
     return settings
 
 
-def _connection_problems(settings: LdapSettings) -> Iterable[Problem]:
-    connection = settings.connection
-    if not any(base.strip() for base in connection.bases):
+# --- What is not written --------------------------------------------------------------
+
+
+def _completed(settings: LdapSettings, preset: Preset | None) -> LdapSettings:
+    if settings.active_directory:
+        preset = Preset.AD
+    settings = evolve(settings, preset=settings.preset or preset)
+    own = settings.filter.strip() or settings.defaults.filter
+    return evolve(
+        settings,
+        connection=_connection(settings),
+        attribute=_attribute(settings),
+        filter=own,
+        auth=evolve(settings.auth, filter=settings.auth.filter.strip() or own),
+        directory=evolve(
+            settings.directory, filter=settings.directory.filter.strip() or own
+        ),
+        identity=evolve(
+            settings.identity, filter=settings.identity.filter.strip() or own
+        ),
+        profile=_profile(settings, own),
+    )
+
+
+def _connection(settings: LdapSettings) -> ConnectionSettings:
+    connection, defaults = settings.connection, settings.defaults
+    default = defaults.tls_port if connection.tls else defaults.port
+    return evolve(connection, port=connection.port or default)
+
+
+def _attribute(settings: LdapSettings) -> AttributeSettings:
+    attribute, defaults = settings.attribute, settings.defaults
+    uid = FOREST_UID if settings.active_directory else defaults.uid
+    return evolve(
+        attribute,
+        uid=evolve(attribute.uid, value=attribute.uid.value or uid),
+        name=attribute.name or defaults.name,
+        threepid={**defaults.threepids, **attribute.threepid},
+    )
+
+
+def _profile(settings: LdapSettings, own: str) -> ProfileSettings:
+    profile, defaults = settings.profile, settings.defaults
+    role, group = profile.role, profile.role.group
+    return evolve(
+        profile,
+        filter=profile.filter.strip() or own,
+        role=evolve(
+            role,
+            attribute=role.attribute or defaults.member_of,
+            group=evolve(
+                group,
+                filter=group.filter.strip() or defaults.groups,
+                member=group.member or defaults.member,
+            ),
+        ),
+    )
+
+
+# --- What does not fit ----------------------------------------------------------------
+
+
+def _forest_problems(settings: LdapSettings) -> Iterable[Problem]:
+    if not settings.active_directory:
+        return
+    if settings.preset is not Preset.AD:
+        yield Problem("preset", "must be ad with activeDirectory: true")
+    if settings.attribute.uid.type is RecordType.MXID:
+        yield Problem("attribute.uid.type", "must be uid with activeDirectory: true")
+    if settings.attribute.uid.value.lower() == "samaccountname":
         yield Problem(
-            "connection.baseDNs",
-            "is required: say where the people are, such as "
-            "ou=people,dc=example,dc=org",
+            "attribute.uid.value",
+            "holds no login@domain, which activeDirectory: true needs: "
+            f"leave it out, or write {FOREST_UID}",
         )
-    if bool(connection.bind_dn) != bool(connection.bind_password):
-        missing = "bindDn" if connection.bind_password else "bindPassword"
-        yield Problem(
-            f"connection.{missing}", "is required: bindDn and bindPassword go together"
-        )
-    if connection.ca_file is not None and not connection.tls:
-        yield Problem("connection.caFile", "has no effect without tls: true")
 
 
 def _query_problems(settings: LdapSettings) -> Iterable[Problem]:
@@ -225,3 +319,11 @@ def _query_problems(settings: LdapSettings) -> Iterable[Problem]:
             yield Problem(
                 f"identity.medium.{medium}", f"has no {token} where the address goes"
             )
+
+
+def _group_problems(group: GroupSettings) -> Iterable[Problem]:
+    if group.nested and group.member_value is MemberValue.UID:
+        yield Problem(
+            "profile.role.group.nested",
+            "has no effect with memberValue: uid, which names people only",
+        )

@@ -7,18 +7,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.drivers.ldap.decoder import Entry
 from mxisd.model.identifiers import UserId
-from mxisd.model.settings import RecordType
 from mxisd.model.threepids import canonical
 from mxisd.stores.ldap.entries import Reader
+from mxisd.stores.ldap.naming import ByLocalpart, ByUserId
 
 READER = Reader(
-    uid_attribute="saMAccountName",
-    record_type=RecordType.UID,
+    naming=ByLocalpart("saMAccountName", "example.org"),
     name_attribute="displayName",
     by_medium={"email": ("mail", "otherMailbox"), "msisdn": ("mobile",), "x": ("X",)},
-    domain="example.org",
 )
-MXIDS = evolve(READER, record_type=RecordType.MXID)
+MXIDS = evolve(READER, naming=ByUserId("saMAccountName"))
 
 
 def entry(dn: str = "cn=x", **attributes: Any) -> Entry:
@@ -68,14 +66,12 @@ class UserTests(SynchronousTestCase):
         users = [user.localpart for _, user in READER.users(entries)]
         self.assertEqual(users, ["a", "b", "c"])
 
-    def test_search_value(self) -> None:
-        """A user is searched as the attribute would hold it, if it could."""
-        ann = UserId("ANN", "example.org")
-        self.assertEqual(READER.search_value(ann), "ann")
-        self.assertEqual(MXIDS.search_value(ann), "@ann:example.org")
-        self.assertIsNone(READER.search_value(UserId("ann", "other.example")))
-        self.assertIsNone(READER.search_value(UserId("jörg", "example.org")))
-        self.assertIsNone(MXIDS.search_value(UserId("*", "example.org")))
+    def test_disabled_accounts_are_no_users(self) -> None:
+        """They have a user ID, and are left out where users are wanted."""
+        off = entry("cn=a", saMAccountName=["a"], userAccountControl=["514"])
+        on = entry("cn=b", saMAccountName=["b"], userAccountControl=["512"])
+        self.assertEqual([e for e, _ in READER.named([on, off])], [off, on])
+        self.assertEqual([e for e, _ in READER.users([on, off])], [on])
 
     @given(st.lists(st.binary(max_size=20), max_size=3))
     def test_any_bytes(self, values: list[bytes]) -> None:

@@ -1,0 +1,115 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mxisd.model.identifiers import IllegalIdentifier, UserId
+from mxisd.stores.ldap.naming import (
+    ByLocalpart,
+    ByPrincipalName,
+    ByUserId,
+    Naming,
+    canonical,
+)
+
+OURS = "example.org"
+ANN = UserId("ann", OURS)
+FOREST = ByPrincipalName("userPrincipalName", OURS, "Corp.example")
+ALL_NAMINGS: tuple[Naming, ...] = (
+    ByLocalpart("uid", OURS),
+    ByUserId("uid"),
+    FOREST,
+    ByPrincipalName("uid", OURS, ""),
+)
+
+
+class LocalpartTests(SynchronousTestCase):
+    """Directories that know users by localpart."""
+
+    def test_both_ways(self) -> None:
+        """The attribute has the localpart in whatever case; users are ours."""
+        naming = ByLocalpart("uid", OURS)
+        self.assertEqual(naming.user_id("Ann"), ANN)
+        self.assertEqual(naming.value(ANN), "ann")
+        self.assertIsNone(naming.value(UserId("ann", "other.example")))
+
+
+class UserIdTests(SynchronousTestCase):
+    """Directories that know users by their whole user ID."""
+
+    def test_both_ways(self) -> None:
+        """Users may be of any server."""
+        naming = ByUserId("uid")
+        foreign = UserId("ann", "other.example")
+        self.assertEqual(naming.user_id(" @Ann:other.example "), foreign)
+        self.assertEqual(naming.value(foreign), "@ann:other.example")
+
+
+class ForestTests(SynchronousTestCase):
+    """Active Directories of several domains."""
+
+    def test_default_domain(self) -> None:
+        """Its users have their login as localpart, whatever the case."""
+        for value in ("Ann@corp.example", "ann@CORP.EXAMPLE", " ann@Corp.Example "):
+            self.assertEqual(FOREST.user_id(value), ANN)
+        self.assertEqual(FOREST.value(ANN), "ann@Corp.example")
+
+    def test_other_domains(self) -> None:
+        """Their users have the domain in the localpart."""
+        bob = UserId("bob/sub.corp.example", OURS)
+        self.assertEqual(FOREST.user_id("Bob@Sub.Corp.Example"), bob)
+        self.assertEqual(FOREST.value(bob), "bob@sub.corp.example")
+
+    def test_no_default_domain(self) -> None:
+        """Then everybody has the domain in the localpart, and nobody is without."""
+        naming = ByPrincipalName("upn", OURS, "")
+        bob = UserId("bob/corp.example", OURS)
+        self.assertEqual(naming.user_id("bob@corp.example"), bob)
+        self.assertEqual(naming.value(bob), "bob@corp.example")
+        self.assertIsNone(naming.value(ANN))
+
+    def test_nobody_takes_anothers_name(self) -> None:
+        """A slash in a login is not the one before a domain."""
+        for value in ("bob/sub.example@corp.example", "bob@a/b", "bob", "@x", "bob@"):
+            with self.assertRaises(IllegalIdentifier):
+                FOREST.user_id(value)
+        for localpart in ("/x", "x/", "ann/corp.example"):
+            self.assertIsNone(FOREST.value(UserId(localpart, OURS)), localpart)
+        self.assertIsNone(FOREST.value(UserId("ann", "other.example")))
+
+
+class EveryNamingTests(SynchronousTestCase):
+    """What holds for all of them."""
+
+    @given(st.text(max_size=30))
+    def test_there_and_back(self, value: str) -> None:
+        """Whoever a value names is looked for by a value that names the same user."""
+        for naming in ALL_NAMINGS:
+            for text in (value, f"{value}@corp.example", f"@{value}:{OURS}"):
+                try:
+                    user_id = naming.user_id(text)
+                except IllegalIdentifier:
+                    continue
+                back = naming.value(user_id)
+                self.assertIsNotNone(back)
+                self.assertEqual(naming.user_id(back or ""), user_id)
+
+    @given(st.text("ab/@.", min_size=1, max_size=12), st.text("ab/@.", min_size=1))
+    def test_two_users_never_share_a_name(self, one: str, other: str) -> None:
+        """Values that differ are users that differ, or the same one in disguise."""
+        for naming in ALL_NAMINGS:
+            try:
+                first, second = naming.user_id(one), naming.user_id(other)
+            except IllegalIdentifier:
+                continue
+            if first == second:
+                self.assertEqual(one.lower(), other.lower())
+
+
+class CanonicalTests(SynchronousTestCase):
+    """User IDs as clients write them."""
+
+    def test_capitals(self) -> None:
+        """Historical capitals are lowered; what no store gives is nobody."""
+        self.assertEqual(canonical(UserId("ANN", OURS)), ANN)
+        self.assertIsNone(canonical(UserId("jörg", OURS)))
+        self.assertIsNone(canonical(UserId("a\\b", OURS)))
