@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,14 @@ def wait_until(condition: Any, what: str, seconds: float = PATIENCE) -> Any:
 class MxisdProcess:
     """``twistd mxisd`` in a folder of its own, on a free port."""
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
+        self._environment = environment or {}
         self.port = free_port()
         self.config = {
             "matrix": {"domain": "example.org"},
@@ -72,6 +79,7 @@ class MxisdProcess:
                 env={
                     **os.environ,
                     "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    **self._environment,
                 },
             )
         wait_until(self._is_up, "mxisd answers")
