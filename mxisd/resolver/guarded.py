@@ -1,19 +1,13 @@
 """The wall between a store and everybody who relies on it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-import attrs
 from attrs import frozen
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from zope.interface import implementer
 
-from mxisd.background import BackgroundTasks
-from mxisd.errors import DeadlineExceeded, StoreUnavailable, Unavailable
+from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import (
-    BATCH_LIMIT,
     IAssociationSource,
     IAuthenticator,
     IDirectory,
@@ -23,156 +17,26 @@ from mxisd.interfaces import (
     Put,
     Store,
 )
-from mxisd.model.identifiers import IllegalIdentifier, UserId
-from mxisd.model.login import Accepted, NoSuchUser, Refused, Verdict
+from mxisd.model.identifiers import UserId
+from mxisd.model.login import Accepted, Verdict
 from mxisd.model.profiles import DirectoryPage, Profile, SearchBy
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
-from mxisd.ports import IAnswering
-from mxisd.waiting import in_time
+from mxisd.resolver.answers import (
+    checked_found,
+    checked_page,
+    checked_profile,
+    checked_verdict,
+    shown_name,
+)
+from mxisd.resolver.guard import Guard
+
+__all__ = ["Guard", "guarded"]
 
 T = TypeVar("T")
 
-log = Logger()
-
-TIMEOUTS_TO_OPEN = 3
-"""After so many time-outs in a row a store is no longer waited for."""
-
-COOL_DOWN = 10.0
-"""Seconds between two tries to reach a store that is no longer waited for."""
-
-LISTING_PAUSE = 60.0
-"""The longest pause, in seconds, between two batches of a listing."""
-
-
-@implementer(IAnswering)
-class Guard:
-    """
-    Asks one store's capabilities: deadline, circuit breaker, one kind of failure.
-
-    While the circuit is open nobody waits: the question that comes after the cool-down
-    is asked in the background, and its answer closes the circuit.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        clock: IReactorTime,
-        background: BackgroundTasks,
-        timeout: float,
-    ) -> None:
-        self.name = name
-        self.is_answering = True
-        self._clock = clock
-        self._background = background
-        self._timeout = timeout
-        self._timeouts = 0
-        self._probe_at = 0.0
-
-    async def ask(self, question: Callable[[], Awaitable[T]]) -> T:
-        """
-        Put a question to the store.
-
-        :raise StoreUnavailable: Whatever went wrong.
-        """
-        if self._timeouts < TIMEOUTS_TO_OPEN:
-            return await self._attempt(question)
-        if self._clock.seconds() >= self._probe_at:
-            self._probe_at = self._clock.seconds() + COOL_DOWN
-            self._background.spawn(self._probe(question), f"a probe of {self.name}")
-        raise StoreUnavailable(f"{self.name} does not answer in time")
-
-    async def list(self, listing: Callable[[Put], Awaitable[None]], put: Put) -> None:
-        """
-        Let the store list itself, for as long as batches keep coming.
-
-        :raise StoreUnavailable: Whatever went wrong.
-        """
-
-        async def put_and_go_on(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-            await put(batch)
-            pause.reset(LISTING_PAUSE)
-
-        async def run() -> None:
-            await listing(put_and_go_on)
-
-        pause = self._clock.callLater(LISTING_PAUSE, lambda: running.cancel())  # noqa: PLW0108
-        running = Deferred.fromCoroutine(run())
-        try:
-            await running
-        except Exception as error:
-            if isinstance(error, CancelledError) and pause.active():
-                # Not for its pauses: the server stops.
-                raise
-            raise StoreUnavailable(
-                f"{self.name} did not list itself: {_reason(error)}"
-            ) from error
-        finally:
-            if pause.active():
-                pause.cancel()
-
-    async def _probe(self, question: Callable[[], Awaitable[T]]) -> None:
-        try:
-            await self._attempt(question)
-        except StoreUnavailable as error:
-            log.debug("{store} still does not answer: {e}", store=self.name, e=error)
-
-    async def _attempt(self, question: Callable[[], Awaitable[T]]) -> T:
-        try:
-            answer = await in_time(question(), self._timeout, self._clock)
-        except CancelledError:
-            raise
-        except DeadlineExceeded as error:
-            self._timeouts += 1
-            self._probe_at = self._clock.seconds() + COOL_DOWN
-            raise self._failed(error) from error
-        except Exception as error:
-            self._timeouts = 0
-            raise self._failed(error) from error
-        self._answered()
-        return answer
-
-    def report_illegal(self, count: int) -> None:
-        """Log that so many answers were dropped for an illegal user ID or 3PID."""
-        if count:
-            log.warn(
-                "Store {store} gave {count} answers with an illegal user ID or 3PID; "
-                "they are ignored",
-                store=self.name,
-                count=count,
-            )
-
-    def _failed(self, error: Exception) -> StoreUnavailable:
-        if self.is_answering:
-            self.is_answering = False
-            log.warn(
-                "Store {store} does not answer ({reason}); going on without it",
-                store=self.name,
-                reason=_reason(error),
-            )
-        return StoreUnavailable(f"{self.name} did not answer: {_reason(error)}")
-
-    def _answered(self) -> None:
-        self._timeouts = 0
-        if not self.is_answering:
-            self.is_answering = True
-            log.info("Store {store} answers again", store=self.name)
-
-
-def _reason(error: Exception) -> str:
-    # Only our own words are known to hold no address and no secret.
-    if isinstance(error, Unavailable):
-        return str(error)
-    return type(error).__name__
-
-
-def _is_legal(user_id: object) -> bool:
-    if not isinstance(user_id, UserId):
-        return False
-    try:
-        return UserId.parse(str(user_id)) == user_id
-    except IllegalIdentifier:
-        return False
+# Answers are judged inside of the question: a store whose values fail when they are
+# looked at has failed.
 
 
 @implementer(IThreePidLookup)
@@ -182,16 +46,13 @@ class _Lookup:
     inner: IThreePidLookup
 
     async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
-        answer = await self.guard.ask(lambda: self._found(threepids))
-        legal = {key: value for key, value in answer.items() if _is_legal(value)}
-        self.guard.report_illegal(len(answer) - len(legal))
-        return legal
+        return await self.guard.ask(lambda: self._found(threepids))
 
     async def _found(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
         answer = await self.inner.lookup(threepids)
-        if not isinstance(answer, Mapping):
-            raise StoreUnavailable("its answer makes no sense")
-        return {key: answer[key] for key in threepids if key in answer}
+        found, illegal = checked_found(answer, threepids)
+        self.guard.report_illegal(illegal)
+        return found
 
 
 @implementer(IAssociationSource)
@@ -201,18 +62,7 @@ class _Source:
     inner: IAssociationSource
 
     async def associations(self, put: Put) -> None:
-        async def put_legal(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-            if len(batch) > BATCH_LIMIT:
-                raise StoreUnavailable(f"a batch of more than {BATCH_LIMIT}")
-            legal = [
-                (threepid, user_id)
-                for threepid, user_id in batch
-                if isinstance(threepid, ThreePid) and _is_legal(user_id)
-            ]
-            self.guard.report_illegal(len(batch) - len(legal))
-            await put(legal)
-
-        await self.guard.list(self.inner.associations, put_legal)
+        await self.guard.list(self.inner.associations, put)
 
 
 @implementer(IAuthenticator)
@@ -225,12 +75,12 @@ class _Authenticator:
         return await self.guard.ask(lambda: self._judged(user_id, password))
 
     async def _judged(self, user_id: UserId, password: Secret) -> Verdict:
-        verdict = await self.inner.authenticate(user_id, password)
-        if isinstance(verdict, Accepted) and password and _is_legal(verdict.user_id):
-            return verdict
-        if isinstance(verdict, Refused | NoSuchUser):
-            return verdict
-        raise StoreUnavailable("its verdict makes no sense")
+        answer = await self.inner.authenticate(user_id, password)
+        verdict, illegal = checked_verdict(answer)
+        if isinstance(verdict, Accepted) and not password:
+            raise StoreUnavailable("it accepts an empty password")
+        self.guard.report_illegal(illegal)
+        return verdict
 
 
 @implementer(IDirectory)
@@ -242,17 +92,14 @@ class _Directory:
     async def search(
         self, term: str, by: SearchBy, limit: int, searcher: UserId
     ) -> DirectoryPage:
-        page = await self.guard.ask(
-            lambda: self._page(self.inner.search(term, by, limit, searcher))
-        )
-        legal = tuple(e for e in page.entries if _is_legal(e.user_id))
-        self.guard.report_illegal(len(page.entries) - len(legal))
-        return DirectoryPage(legal[:limit], page.limited or len(legal) > limit)
+        return await self.guard.ask(lambda: self._page(term, by, limit, searcher))
 
-    async def _page(self, answer: Awaitable[DirectoryPage]) -> DirectoryPage:
-        page = await answer
-        if not isinstance(page, DirectoryPage):
-            raise StoreUnavailable("its directory page makes no sense")
+    async def _page(
+        self, term: str, by: SearchBy, limit: int, searcher: UserId
+    ) -> DirectoryPage:
+        answer = await self.inner.search(term, by, limit, searcher)
+        page, illegal = checked_page(answer, limit)
+        self.guard.report_illegal(illegal)
         return page
 
 
@@ -263,10 +110,15 @@ class _Profile:
     inner: IProfile
 
     async def profile(self, user_id: UserId) -> Profile | None:
-        profile = await self.guard.ask(lambda: self.inner.profile(user_id))
-        if profile is None or isinstance(profile, Profile):
-            return profile
-        raise StoreUnavailable(f"{self.guard.name} gave a profile of no sense")
+        return await self.guard.ask(lambda: self._profile(user_id))
+
+    async def _profile(self, user_id: UserId) -> Profile | None:
+        answer = await self.inner.profile(user_id)
+        if answer is None:
+            return None
+        profile, illegal = checked_profile(answer)
+        self.guard.report_illegal(illegal)
+        return profile
 
 
 @implementer(IRoomNames)
@@ -276,23 +128,33 @@ class _RoomNames:
     inner: IRoomNames
 
     async def room_name(self, room_id: str) -> str | None:
-        return await self.guard.ask(lambda: self.inner.room_name(room_id))
+        return await self.guard.ask(lambda: self._name(room_id))
+
+    async def _name(self, room_id: str) -> str | None:
+        answer: object = await self.inner.room_name(room_id)
+        if answer is not None and not isinstance(answer, str):
+            raise StoreUnavailable("its room name makes no sense")
+        return shown_name(answer)
 
 
 def guarded(store: Store, guard: Guard) -> Store:
     """
     The same store behind one guard: every failure is ``StoreUnavailable``.
 
-    Answers that make no sense are failures; illegal user IDs are dropped and counted in
-    the log.
+    Answers that make no sense are failures; illegal user IDs and 3PIDs are dropped, and
+    counted in the log. The service is the store's own.
     """
-    return attrs.evolve(
-        store,
-        lookup=store.lookup and _Lookup(guard, store.lookup),
-        associations=store.associations and _Source(guard, store.associations),
-        authenticator=store.authenticator
-        and _Authenticator(guard, store.authenticator),
-        directory=store.directory and _Directory(guard, store.directory),
-        profile=store.profile and _Profile(guard, store.profile),
-        room_names=store.room_names and _RoomNames(guard, store.room_names),
+
+    def behind(wall: Callable[[Guard, T], T], capability: T | None) -> T | None:
+        # A capability may be a container, and empty ones count as false.
+        return None if capability is None else wall(guard, capability)
+
+    return Store(
+        lookup=behind(_Lookup, store.lookup),
+        associations=behind(_Source, store.associations),
+        authenticator=behind(_Authenticator, store.authenticator),
+        directory=behind(_Directory, store.directory),
+        profile=behind(_Profile, store.profile),
+        room_names=behind(_RoomNames, store.room_names),
+        service=store.service,
     )

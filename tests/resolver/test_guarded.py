@@ -1,22 +1,19 @@
-"""The guard around a store."""
+"""The guard around a store: what its answers look like from outside."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import Clock
-from twisted.logger import LogLevel, globalLogPublisher
-from twisted.trial.unittest import SynchronousTestCase
+import attrs
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mxisd.background import BackgroundTasks
 from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import (
-    IAssociationSource,
     IAuthenticator,
     IDirectory,
     IProfile,
-    Put,
+    IRoomNames,
+    IThreePidLookup,
     Store,
 )
 from mxisd.model.identifiers import UserId
@@ -24,174 +21,172 @@ from mxisd.model.login import Accepted, NoSuchUser, Refused, Verdict
 from mxisd.model.profiles import DirectoryEntry, DirectoryPage, Profile, SearchBy
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
-from mxisd.resolver.guarded import (
-    COOL_DOWN,
-    LISTING_PAUSE,
-    TIMEOUTS_TO_OPEN,
-    Guard,
-    guarded,
+from mxisd.resolver.answers import NAME_LENGTH, PROFILE_LIMIT
+from mxisd.resolver.guard import SILENCE
+from mxisd.resolver.guarded import guarded
+from tests.resolver.doubles import BOB, BOB_ID, EVE, EVE_ID, KnownPeople
+from tests.resolver.guarding import GuardTestCase, under_way
+
+ILLEGAL_IDS = (
+    UserId("b\0b", "example.org"),
+    UserId("", ""),
+    UserId("bob", "example.org:x"),
+    UserId("bob:example.org", "x"),
+    UserId("b" * 300, "example.org"),
+    UserId(5, "example.org"),  # type: ignore[arg-type]
+    UserId(None, None),  # type: ignore[arg-type]
+    "@bob:example.org",
+    5,
+    None,
 )
-from tests.resolver.doubles import (
-    BOB,
-    BOB_ID,
-    EVE,
-    BrokenStore,
-    KnownPeople,
-    SilentStore,
-)
-
-SECRET_ADDRESS = "carol.secret@example.org"
-TIMEOUT = 5
 
 
-@implementer(IAuthenticator, IDirectory, IProfile)
+@implementer(IThreePidLookup, IAuthenticator, IDirectory, IProfile, IRoomNames)
 class Answering:
     """Answers whatever the test gave it."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
 
-    async def authenticate(self, user_id: UserId, password: Secret) -> Verdict:
+    async def lookup(self, threepids: frozenset[ThreePid]) -> Any:
         """Answer."""
-        verdict: Verdict = self.answer
-        return verdict
+        return self.answer
+
+    async def authenticate(self, user_id: UserId, password: Secret) -> Any:
+        """Answer."""
+        return self.answer
 
     async def search(
         self, term: str, by: SearchBy, limit: int, searcher: UserId
-    ) -> DirectoryPage:
+    ) -> Any:
         """Answer."""
-        page: DirectoryPage = self.answer
-        return page
+        return self.answer
 
-    async def profile(self, user_id: UserId) -> Profile | None:
+    async def profile(self, user_id: UserId) -> Any:
         """Answer."""
-        profile: Profile | None = self.answer
-        return profile
+        return self.answer
+
+    async def room_name(self, room_id: str) -> Any:
+        """Answer."""
+        return self.answer
 
 
-@implementer(IAssociationSource)
-class Listing:
-    """Lists what a function hands over."""
+class TwoFaced(UserId):
+    """A user ID that looks like another one."""
 
-    def __init__(self, listing: Callable[[Put], Any]) -> None:
-        self.listing = listing
+    def __str__(self) -> str:
+        return str(EVE_ID)
 
-    async def associations(self, put: Put) -> None:
-        """List."""
-        await self.listing(put)
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
 
 
-class GuardedTests(SynchronousTestCase):
-    """Whatever a store does, its callers see an answer of sense or one failure."""
+class Endless(Mapping[ThreePid, UserId]):
+    """A mapping that has everything, and no end."""
 
-    def setUp(self) -> None:
-        """A guard, and a listener to the log."""
-        self.clock = Clock()
-        self.guard = Guard("staff", self.clock, BackgroundTasks(self.clock), TIMEOUT)
-        self.events: list[Any] = []
-        observer: Any = self.events.append
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+    def __getitem__(self, key: ThreePid) -> UserId:
+        return BOB_ID
 
-    def lookup(self, store: object) -> "Deferred[Mapping[ThreePid, UserId]]":
-        """Look Bob up through the guard."""
-        lookup = guarded(Store(lookup=store), self.guard).lookup  # type: ignore[arg-type]
-        assert lookup is not None
-        return Deferred.fromCoroutine(
-            lookup.lookup(frozenset([BOB]))  # type: ignore[arg-type]
-        )
+    def __iter__(self) -> Iterator[ThreePid]:
+        while True:
+            yield EVE
 
-    def warnings(self) -> list[Any]:
-        """What was logged as a warning."""
-        return [e for e in self.events if e.get("log_level") is LogLevel.warn]
+    def __len__(self) -> int:
+        return 10**12
 
-    def test_a_good_answer_passes(self) -> None:
-        """What was asked for comes through, and nothing else."""
-        store = KnownPeople({BOB: BOB_ID, EVE: BOB_ID})
-        self.assertEqual(self.successResultOf(self.lookup(store)), {BOB: BOB_ID})
 
-    def test_any_exception_is_unavailable(self) -> None:
-        """A store's bug is not ours, and its text, maybe with an address, stays out."""
-        self.failureResultOf(
-            self.lookup(BrokenStore(KeyError(SECRET_ADDRESS))), StoreUnavailable
-        )
-        self.assertFalse(self.guard.is_answering)
-        self.assertNotIn(SECRET_ADDRESS, str(self.warnings()))
-        self.assertIn("KeyError", str(self.warnings()))
+class Broken(Mapping[ThreePid, UserId]):
+    """A mapping that fails when it is looked at."""
+
+    def __getitem__(self, key: ThreePid) -> UserId:
+        raise SystemExit
+
+    def __iter__(self) -> Iterator[ThreePid]:
+        raise SystemExit
+
+    def __len__(self) -> int:
+        return 1
+
+
+class EmptyContainer(KnownPeople):
+    """A capability that counts as false."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class LookupTests(GuardTestCase):
+    """Lookups give legal IDs for what was asked, or fail."""
+
+    def found(self, answer: Any) -> "Deferred[Any]":
+        """Look Bob up in a store that answers this."""
+        return self.lookup(Answering(answer))
 
     def test_a_wrong_type_is_unavailable(self) -> None:
         """A lookup that answers with no mapping could not answer."""
-        for nonsense in (["nonsense"], None, "bob"):
-            store = KnownPeople(nonsense)  # type: ignore[arg-type]
-            self.failureResultOf(self.lookup(store), StoreUnavailable)
+        nonsense = (["nonsense"], None, "bob", {BOB}, iter([(BOB, BOB_ID)]), Broken())
+        for answer in nonsense:
+            self.failureResultOf(self.found(answer), StoreUnavailable)
+
+    def test_extra_keys_are_not_even_looked_at(self) -> None:
+        """Only what was asked for comes through, however much there is."""
+        self.assertEqual(self.successResultOf(self.found(Endless())), {BOB: BOB_ID})
+
+    def test_keys_of_no_sense_are_ignored(self) -> None:
+        """A text is no 3PID, even with the right address in it."""
+        nonsense: Any = {"bob@example.org": BOB_ID, ("email", "x"): BOB_ID}
+        answer = self.found(nonsense)
+        self.assertEqual(self.successResultOf(answer), {})
 
     def test_an_illegal_user_id_is_dropped(self) -> None:
         """An ID that no homeserver could have is no answer; the store is named."""
-        nonsense = UserId("b\0b", "example.org")
-        answer = self.lookup(KnownPeople({BOB: nonsense}))
-        self.assertEqual(self.successResultOf(answer), {})
+        for user_id in (*ILLEGAL_IDS, TwoFaced("bob", "example.org")):
+            answer = self.found({BOB: user_id})
+            self.assertEqual(self.successResultOf(answer), {}, repr(user_id))
         self.assertEqual(self.warnings()[0]["store"], "staff")
 
-    def test_a_slow_store_is_unavailable(self) -> None:
-        """A question that takes too long is withdrawn."""
-        store = SilentStore()
-        answer = self.lookup(store)
-        self.clock.advance(TIMEOUT)
-        self.failureResultOf(answer, StoreUnavailable)
-        self.assertEqual(store.cancelled, 1)
+    def test_users_of_other_servers_are_legal(self) -> None:
+        """A store may know people from elsewhere."""
+        other = UserId("bob", "elsewhere.example:8448")
+        answer = self.found({BOB: other})
+        self.assertEqual(self.successResultOf(answer), {BOB: other})
 
-    def open_circuit(self, store: SilentStore) -> None:
-        """Let as many questions time out as it takes."""
-        for _ in range(TIMEOUTS_TO_OPEN):
-            answer = self.lookup(store)
-            self.clock.advance(TIMEOUT)
-            self.failureResultOf(answer, StoreUnavailable)
-
-    def test_the_circuit_opens(self) -> None:
-        """After three time-outs nobody waits any more, and nobody asks."""
-        store = SilentStore()
-        self.open_circuit(store)
-        self.failureResultOf(self.lookup(store), StoreUnavailable)
-        self.assertEqual(len(store.answers), TIMEOUTS_TO_OPEN)
-
-    def test_a_probe_closes_the_circuit(self) -> None:
-        """After the cool-down one question goes through; its asker does not wait."""
-        store = SilentStore()
-        self.open_circuit(store)
-        self.clock.advance(COOL_DOWN)
-        self.failureResultOf(self.lookup(store), StoreUnavailable)
-        self.assertEqual(len(store.answers), TIMEOUTS_TO_OPEN + 1)
-        self.failureResultOf(self.lookup(store), StoreUnavailable)
-        self.assertEqual(len(store.answers), TIMEOUTS_TO_OPEN + 1)
-        store.answers[-1].callback({})
-        self.assertTrue(self.guard.is_answering)
-        self.assertNoResult(self.lookup(store))
-
-    def test_a_failed_probe_keeps_the_circuit_open(self) -> None:
-        """A probe that times out starts another cool-down."""
-        store = SilentStore()
-        self.open_circuit(store)
-        self.clock.advance(COOL_DOWN)
-        self.failureResultOf(self.lookup(store), StoreUnavailable)
-        self.clock.advance(TIMEOUT)
-        self.failureResultOf(self.lookup(store), StoreUnavailable)
-        self.assertEqual(len(store.answers), TIMEOUTS_TO_OPEN + 1)
-
-    def test_the_log_says_so_once_per_change(self) -> None:
-        """Ten failures are one line, and so is the recovery."""
+    def test_the_log_has_illegal_answers_once_an_hour(self) -> None:
+        """A store that lies all the time does not fill the log."""
         for _ in range(10):
-            self.failureResultOf(self.lookup(BrokenStore()), StoreUnavailable)
+            self.successResultOf(self.found({BOB: None}))
         self.assertEqual(len(self.warnings()), 1)
-        self.successResultOf(self.lookup(KnownPeople({})))
-        self.assertTrue(self.guard.is_answering)
+        self.clock.advance(SILENCE)
+        self.successResultOf(self.found({BOB: None}))
+        self.assertEqual(len(self.warnings()), 2)
+
+    def test_questions_cannot_be_changed(self) -> None:
+        """A store that tries to change what it was given fails alone."""
+
+        @implementer(IThreePidLookup)
+        class Meddling:
+            async def lookup(self, threepids: Any) -> Any:
+                for threepid in threepids:
+                    threepid.address = "eve@example.org"
+
+        self.failureResultOf(self.lookup(Meddling()), StoreUnavailable)
+        self.assertEqual(BOB.address, "bob@example.org")
+
+    def test_an_empty_container_is_guarded_too(self) -> None:
+        """A capability is there unless it is ``None``, whatever its truth value."""
+        store = EmptyContainer({BOB: UserId("", "")})
+        self.assertEqual(self.successResultOf(self.lookup(store)), {})
+
+
+class AuthenticatorTests(GuardTestCase):
+    """Verdicts are verdicts."""
 
     def verdict(self, answer: Any, password: str = "secret") -> "Deferred[Verdict]":
         """Check a password through the guard."""
-        store = guarded(Store(authenticator=Answering(answer)), self.guard)
-        assert store.authenticator is not None
-        return Deferred.fromCoroutine(
-            store.authenticator.authenticate(BOB_ID, Secret(password))  # type: ignore[arg-type]
-        )
+        store = self.guarded(authenticator=Answering(answer))
+        return under_way(store.authenticator.authenticate(BOB_ID, Secret(password)))
 
     def test_verdicts_pass(self) -> None:
         """The three verdicts come through as they are."""
@@ -200,115 +195,134 @@ class GuardedTests(SynchronousTestCase):
 
     def test_verdicts_of_no_sense_are_unavailable(self) -> None:
         """Nobody gets in by a store's mistake: no truth value is a verdict."""
-        illegal = Accepted(UserId("", ""))
-        for verdict in (True, None, "yes", illegal):
+        accepted = [Accepted(each) for each in ILLEGAL_IDS]  # type: ignore[arg-type]
+        profiles: list[Any] = [None, "Bob", {"display_name": "Bob"}]
+        accepted += [Accepted(BOB_ID, profile) for profile in profiles]
+        for verdict in (True, 1, None, "yes", Accepted, Refused, BOB_ID, *accepted):
             self.failureResultOf(self.verdict(verdict), StoreUnavailable)
+
+    def test_accepted_may_name_the_user_canonically(self) -> None:
+        """The store knows better how the user is called."""
+        verdict = Accepted(EVE_ID, Profile("Eve"))
+        self.assertEqual(self.successResultOf(self.verdict(verdict)), verdict)
 
     def test_an_empty_password_is_never_accepted(self) -> None:
         """Even where a store says so."""
         answer = self.verdict(Accepted(BOB_ID), password="")
         self.failureResultOf(answer, StoreUnavailable)
 
+
+class DirectoryTests(GuardTestCase):
+    """Pages are short, and lead to people."""
+
+    def search(self, answer: Any, limit: int = 10) -> "Deferred[DirectoryPage]":
+        """Search through the guard."""
+        store = self.guarded(directory=Answering(answer))
+        return under_way(store.directory.search("b", SearchBy.NAME, limit, BOB_ID))
+
     def test_a_directory_keeps_to_the_limit(self) -> None:
         """Too many entries are cut and the page says so; illegal ones are dropped."""
         entries = (DirectoryEntry(UserId("", "")),) + (DirectoryEntry(BOB_ID),) * 3
-        store = guarded(
-            Store(directory=Answering(DirectoryPage(entries))), self.guard
-        ).directory
-        assert store is not None
-        page: DirectoryPage = self.successResultOf(
-            Deferred.fromCoroutine(
-                store.search("b", SearchBy.NAME, 2, BOB_ID)  # type: ignore[arg-type]
+        page = self.successResultOf(self.search(DirectoryPage(entries), 2))
+        self.assertEqual(page, DirectoryPage((DirectoryEntry(BOB_ID),), True))
+
+    def test_a_million_entries_are_cut_before_they_are_judged(self) -> None:
+        """A flood costs no more than a page."""
+        flood: Any = range(10**12)
+        page = self.successResultOf(self.search(DirectoryPage(flood), 2))
+        self.assertEqual(page, DirectoryPage((), True))
+        self.assertEqual(self.warnings()[0]["count"], 2)
+
+    def test_pages_of_no_sense_are_unavailable(self) -> None:
+        """A page has a sequence of entries."""
+        entries: tuple[Any, ...] = (None, 5, iter(()), {DirectoryEntry(BOB_ID)})
+        pages = map(DirectoryPage, entries)
+        for answer in (None, [DirectoryEntry(BOB_ID)], {"results": ()}, *pages):
+            self.failureResultOf(self.search(answer), StoreUnavailable)
+
+    def test_entries_of_no_sense_are_dropped(self) -> None:
+        """One bad line does not spoil the page."""
+        good = DirectoryEntry(BOB_ID, "Bob")
+        user_ids: tuple[Any, ...] = (None, "x")
+        nonsense = (None, "bob", BOB_ID, *map(DirectoryEntry, user_ids))
+        entries: Any = (*nonsense, good)
+        page = self.successResultOf(self.search(DirectoryPage(entries)))
+        self.assertEqual(page, DirectoryPage((good,)))
+
+    def test_names_can_be_shown(self) -> None:
+        """No flood, nothing that JSON cannot say; a person without a name is found."""
+        for name, shown in (
+            ("Bob", "Bob"),
+            ("", ""),
+            ("x" * 10**6, "x" * NAME_LENGTH),
+            ("\ud800", "?"),
+            (b"Bob", None),
+            (["Bob"], None),
+            (5, None),
+        ):
+            entry = DirectoryEntry(BOB_ID, name)  # type: ignore[arg-type]
+            page = self.successResultOf(self.search(DirectoryPage((entry,))))
+            self.assertEqual(page.entries, (DirectoryEntry(BOB_ID, shown),))
+
+
+class ProfileTests(GuardTestCase):
+    """Profiles fit a person."""
+
+    def profile(self, answer: Any) -> "Deferred[Profile | None]":
+        """Ask for a profile through the guard."""
+        store = self.guarded(profile=Answering(answer))
+        return under_way(store.profile.profile(BOB_ID))
+
+    def test_good_profiles_pass(self) -> None:
+        """As they are; so does their absence."""
+        full = Profile("Bob", frozenset([BOB, EVE]), frozenset(["staff"]))
+        for answer in (None, Profile(), full):
+            self.assertEqual(self.successResultOf(self.profile(answer)), answer)
+
+    def test_profiles_of_no_sense_are_unavailable(self) -> None:
+        """Wrong types, and more than a person has."""
+        flood = frozenset(ThreePid("employee", str(n)) for n in range(100_000))
+        many = frozenset(map(str, range(PROFILE_LIMIT + 1)))
+        wrong: list[dict[str, Any]] = [
+            {"threepids": flood},
+            {"threepids": None},
+            {"threepids": "bob@example.org"},
+            {"threepids": [BOB]},
+            {"roles": many},
+            {"roles": "staff"},
+            {"roles": frozenset([5])},
+            {"roles": frozenset(["x" * 10**6])},
+        ]
+        answers = [attrs.evolve(Profile("Bob"), **changes) for changes in wrong]
+        for answer in ("Bob", {}, False, *answers):
+            self.failureResultOf(self.profile(answer), StoreUnavailable)
+
+    def test_illegal_threepids_are_dropped(self) -> None:
+        """One bad address does not hide the person; nor does a bad name."""
+        threepids: Any = frozenset([BOB, ThreePid("email", "Not Canonical"), "x", 5])
+        answer = Profile(5, threepids)  # type: ignore[arg-type]
+        profile = self.successResultOf(self.profile(answer))
+        self.assertEqual(profile, Profile(None, frozenset([BOB])))
+        self.assertEqual(self.warnings()[0]["count"], 3)
+
+
+class RoomNameTests(GuardTestCase):
+    def test_room_names(self) -> None:
+        """A text of bearable length or nothing."""
+        for answer, shown in (
+            ("Room", "Room"),
+            (None, None),
+            ("x" * 10**6, "x" * NAME_LENGTH),
+        ):
+            store = self.guarded(room_names=Answering(answer)).room_names
+            self.assertEqual(
+                self.successResultOf(under_way(store.room_name("!a"))), shown
             )
-        )
-        self.assertEqual(page, DirectoryPage((DirectoryEntry(BOB_ID),) * 2, True))
+        store = self.guarded(room_names=Answering(5)).room_names
+        self.failureResultOf(under_way(store.room_name("!a")), StoreUnavailable)
 
-    def test_a_profile_of_no_sense_is_unavailable(self) -> None:
-        """A profile is a profile or nothing."""
-        for answer, is_good in ((Profile("Bob"), True), (None, True), ("Bob", False)):
-            store = guarded(Store(profile=Answering(answer)), self.guard).profile
-            assert store is not None
-            outcome: Any = Deferred.fromCoroutine(
-                store.profile(BOB_ID)  # type: ignore[arg-type]
-            )
-            if is_good:
-                self.assertEqual(self.successResultOf(outcome), answer)
-            else:
-                self.failureResultOf(outcome, StoreUnavailable)
 
-    def listed(self, listing: Callable[[Put], Any]) -> "tuple[Deferred[None], Any]":
-        """List a store through the guard; the batches come with it."""
-        batches: list[Sequence[Any]] = []
-
-        async def put(batch: Sequence[Any]) -> None:
-            batches.append(batch)
-
-        source = guarded(Store(associations=Listing(listing)), self.guard).associations
-        assert source is not None
-        done: Deferred[None] = Deferred.fromCoroutine(
-            source.associations(put)  # type: ignore[arg-type]
-        )
-        return done, batches
-
-    def test_listings_lose_illegal_lines_only(self) -> None:
-        """A row of no sense does not spoil a listing."""
-
-        async def listing(put: Put) -> None:
-            await put([(BOB, BOB_ID), (EVE, UserId("", "")), ("x", BOB_ID)])  # type: ignore[list-item]
-
-        done, batches = self.listed(listing)
-        self.successResultOf(done)
-        self.assertEqual(batches, [[(BOB, BOB_ID)]])
-
-    def test_a_listing_may_take_long_but_not_pause(self) -> None:
-        """Each batch buys the next one time; silence does not."""
-        steps: list[Deferred[None]] = [Deferred() for _ in range(3)]
-
-        async def listing(put: Put) -> None:
-            for step in steps:
-                await step
-                await put([(BOB, BOB_ID)])
-
-        done, batches = self.listed(listing)
-        for step in steps[:2]:
-            self.clock.advance(LISTING_PAUSE - 1)
-            step.callback(None)
-        self.clock.advance(LISTING_PAUSE)
-        self.failureResultOf(done, StoreUnavailable)
-        self.assertEqual(len(batches), 2)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_a_listing_that_is_cancelled_stays_cancelled(self) -> None:
-        """When the server stops, that is no failure of the store."""
-        forever: Deferred[None] = Deferred()
-
-        async def listing(put: Put) -> None:
-            await forever
-
-        done, _ = self.listed(listing)
-        done.cancel()
-        self.failureResultOf(done, CancelledError)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_a_batch_over_the_limit_is_refused_unread(self) -> None:
-        """However many there are, the reactor is not kept busy with them."""
-
-        async def listing(put: Put) -> None:
-            await put(range(10**12))  # type: ignore[arg-type]
-
-        done, batches = self.listed(listing)
-        self.failureResultOf(done, StoreUnavailable)
-        self.assertEqual(batches, [])
-
-    def test_a_listing_that_raises_is_unavailable(self) -> None:
-        """A list that broke off is no list."""
-
-        async def listing(put: Put) -> None:
-            raise ZeroDivisionError
-
-        done, _ = self.listed(listing)
-        self.failureResultOf(done, StoreUnavailable)
-
+class StoreTests(GuardTestCase):
     def test_absent_capabilities_stay_absent(self) -> None:
         """A guard adds nothing."""
         self.assertEqual(guarded(Store(), self.guard), Store())

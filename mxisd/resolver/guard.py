@@ -1,0 +1,223 @@
+"""How a store is asked: a deadline, a circuit breaker, one kind of failure."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.reflect import safe_str
+from zope.interface import implementer
+
+from mxisd.background import BackgroundTasks
+from mxisd.errors import DeadlineExceeded, StoreUnavailable, Unavailable
+from mxisd.interfaces import Put
+from mxisd.ports import IAnswering
+from mxisd.resolver.intake import Intake
+from mxisd.waiting import in_time
+
+T = TypeVar("T")
+
+log = Logger()
+
+TIMEOUTS_TO_OPEN = 3
+"""After so many time-outs in a row a store is no longer waited for."""
+
+COOL_DOWN = 10.0
+"""Seconds between two tries to reach a store that is no longer waited for."""
+
+LISTING_PAUSE = 60.0
+"""The longest pause, in seconds, between two batches of a listing."""
+
+BLOCKING = 0.5
+"""A store that keeps the reactor to itself for so many seconds is named."""
+
+SILENCE = 3600.0
+"""Seconds between two log lines about the same bad habit of a store."""
+
+REASON_LENGTH = 300
+
+
+def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
+    """
+    Run a store's code so that whoever waits for it can always leave.
+
+    Cancelling asks the code to end, and does not wait until it does: a coroutine may
+    catch its own cancellation, and go on. Whatever it raises, be it ``SystemExit``,
+    arrives as ``StoreUnavailable``.
+    """
+
+    async def run() -> T:
+        return await work()
+
+    def leave(answer: "Deferred[T]") -> None:
+        answer.errback(CancelledError())
+        running.cancel()
+
+    def answered(result: T) -> None:
+        if not answer.called:
+            answer.callback(result)
+
+    def failed(failure: Failure) -> None:
+        if not answer.called:
+            error = StoreUnavailable(_reason(failure.value))
+            error.__cause__ = failure.value
+            answer.errback(error)
+
+    answer: Deferred[T] = Deferred(leave)
+    running = Deferred.fromCoroutine(run())
+    running.addCallbacks(answered, failed)
+    return answer
+
+
+@implementer(IAnswering)
+class Guard:
+    """
+    Asks one store's capabilities.
+
+    While the circuit is open nobody waits: the question that comes after the cool-down
+    is asked in the background, and its answer closes the circuit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: IReactorTime,
+        background: BackgroundTasks,
+        timeout: float,
+    ) -> None:
+        self.name = name
+        self.is_answering = True
+        self._clock = clock
+        self._background = background
+        self._timeout = timeout
+        self._timeouts = 0
+        self._probe_at = 0.0
+        self._silent_until: dict[str, float] = {}
+
+    # --- Asking -----------------------------------------------------------------------
+
+    async def ask(self, question: Callable[[], Awaitable[T]]) -> T:
+        """
+        Put a question to the store.
+
+        :raise StoreUnavailable: Whatever went wrong.
+        """
+        if self._timeouts < TIMEOUTS_TO_OPEN:
+            return await self._attempt(question)
+        if self._clock.seconds() >= self._probe_at:
+            self._probe_at = self._clock.seconds() + COOL_DOWN
+            self._background.spawn(self._probe(question), f"a probe of {self.name}")
+        raise StoreUnavailable(f"{self.name} does not answer in time")
+
+    async def list(self, listing: Callable[[Put], Awaitable[None]], put: Put) -> None:
+        """
+        Let the store list itself, for as long as batches keep coming.
+
+        :raise StoreUnavailable: Whatever went wrong.
+        """
+
+        async def whole() -> None:
+            await listing(intake.put)
+            await intake.finish()
+
+        pause = self._clock.callLater(LISTING_PAUSE, lambda: listed.cancel())  # noqa: PLW0108
+        intake = Intake(put, lambda: pause.reset(LISTING_PAUSE), self.report_illegal)
+        listed = self._watched(whole)
+        try:
+            await listed
+        except CancelledError as error:
+            if pause.active():
+                # Not for its pauses: the server stops.
+                raise
+            reason = f"no batch for {LISTING_PAUSE:g} s"
+            raise self._unlisted(reason) from error
+        except StoreUnavailable as error:
+            raise self._unlisted(_reason(error)) from error
+        finally:
+            intake.close()
+            if pause.active():
+                pause.cancel()
+
+    def _unlisted(self, reason: str) -> StoreUnavailable:
+        return StoreUnavailable(f"{self.name} did not list itself: {reason}")
+
+    async def _probe(self, question: Callable[[], Awaitable[T]]) -> None:
+        try:
+            await self._attempt(question)
+        except StoreUnavailable as error:
+            log.debug("{store} still does not answer: {e}", store=self.name, e=error)
+
+    async def _attempt(self, question: Callable[[], Awaitable[T]]) -> T:
+        try:
+            answer = await in_time(self._watched(question), self._timeout, self._clock)
+        except DeadlineExceeded as error:
+            self._timeouts += 1
+            self._probe_at = self._clock.seconds() + COOL_DOWN
+            raise self.failed(error) from error
+        except StoreUnavailable as error:
+            self._timeouts = 0
+            raise self.failed(error) from error
+        self._answered()
+        return answer
+
+    def _watched(self, work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
+        # What blocks cannot be stopped, but the operator learns who it is.
+        began = self._clock.seconds()
+        answer = apart(work)
+        seconds = self._clock.seconds() - began
+        if seconds >= BLOCKING and self._is_news("blocking"):
+            log.warn(
+                "Store {store} kept the whole server waiting for {seconds:.1f} s",
+                store=self.name,
+                seconds=seconds,
+            )
+        return answer
+
+    # --- What the log learns ----------------------------------------------------------
+
+    def report_illegal(self, count: int) -> None:
+        """Log that so many answers were dropped for what no user or 3PID can have."""
+        if count and self._is_news("illegal"):
+            log.warn(
+                "Store {store} gave {count} answers with an illegal user ID or 3PID; "
+                "such answers are ignored",
+                store=self.name,
+                count=count,
+            )
+
+    def failed(self, error: Unavailable) -> StoreUnavailable:
+        """
+        Note that the store could not do its part.
+
+        :return: What to raise.
+        """
+        if self.is_answering:
+            self.is_answering = False
+            log.warn(
+                "Store {store} does not answer ({reason}); going on without it",
+                store=self.name,
+                reason=_reason(error),
+            )
+        return StoreUnavailable(f"{self.name} did not answer: {_reason(error)}")
+
+    def _answered(self) -> None:
+        self._timeouts = 0
+        if not self.is_answering:
+            self.is_answering = True
+            log.info("Store {store} answers again", store=self.name)
+
+    def _is_news(self, habit: str) -> bool:
+        now = self._clock.seconds()
+        if now < self._silent_until.get(habit, now):
+            return False
+        self._silent_until[habit] = now + SILENCE
+        return True
+
+
+def _reason(error: BaseException | None) -> str:
+    # Only what is meant for the log is known to hold no address and no secret.
+    if not isinstance(error, Unavailable):
+        return type(error).__name__
+    return " ".join(safe_str(error).split())[:REASON_LENGTH]
