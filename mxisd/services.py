@@ -1,18 +1,74 @@
 """What starts and stops with the server, and belongs to no layer below."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from twisted.application.service import Service
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mxisd.background import BackgroundTasks
+from mxisd.errors import StoreUnavailable, Unavailable
 from mxisd.features.hash_index import HashIndex
+from mxisd.resolver.guard import Guard, apart
+from mxisd.waiting import in_time
 from mxisd.web.site import IdentitySite
 
 CHECK_SECONDS = 60
 
+STOP_SECONDS = 5.0
+"""A store's service is given so long to stop."""
+
 log = Logger()
+
+
+class StoreService(Service):
+    """A store's own service: what is wrong with it is contained, and named."""
+
+    def __init__(self, inner: IService, guard: Guard, clock: IReactorTime) -> None:
+        self._inner = inner
+        self._guard = guard
+        self._clock = clock
+
+    def privilegedStartService(self) -> None:
+        """Start what needs privileges."""
+        self._start(self._inner.privilegedStartService)
+
+    def startService(self) -> None:
+        """Start."""
+        super().startService()
+        self._start(self._inner.startService)
+
+    def stopService(self) -> "Deferred[None]":
+        """Stop; the server does not wait for ever."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    def _start(self, start: Callable[[], object]) -> None:
+        try:
+            start()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            problem = f"its service did not start: {type(error).__name__}"
+            self._guard.failed(StoreUnavailable(problem))
+
+    async def _stop(self) -> None:
+        try:
+            await in_time(apart(self._stopped), STOP_SECONDS, self._clock)
+        except Unavailable as error:
+            log.warn(
+                "Store {store} did not stop as it should: {error}",
+                store=self._guard.name,
+                error=error,
+            )
+
+    async def _stopped(self) -> None:
+        ending: object = self._inner.stopService()
+        if isinstance(ending, Awaitable):
+            await ending
 
 
 class HashIndexService(Service):
