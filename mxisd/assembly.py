@@ -5,7 +5,7 @@ Everything is made here, once, and handed to whoever needs it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,9 @@ from mxisd.features.hash_index import HashIndex, NoHashes, PepperPolicy
 from mxisd.features.health import Health
 from mxisd.features.lookup import Lookup, LookupPolicy
 from mxisd.features.terms import Terms
-from mxisd.interfaces import Store, Tools
+from mxisd.interfaces import IStoreFactory, Store, Tools
 from mxisd.model.hashing import NONE
 from mxisd.model.terms import Document, Policy
-from mxisd.plugins import find_factories
 from mxisd.ports import IKeyRing, IThreePidResolver
 from mxisd.randomness import SystemRandom
 from mxisd.records.accounts import AccountRecords, RecordsHealth, TermsRecords
@@ -37,10 +36,11 @@ from mxisd.records.sqlite import SqliteRecords
 from mxisd.remote.homeserver import Homeservers
 from mxisd.resolver.bindings import BindingsLookup
 from mxisd.resolver.chain import Chain
-from mxisd.resolver.guarded import Guard, guarded
+from mxisd.resolver.guard import Guard
+from mxisd.resolver.guarded import guarded
 from mxisd.resolver.leaf import Leaf
 from mxisd.resolver.sharing import Sharing
-from mxisd.services import HashIndexService, ListeningService
+from mxisd.services import HashIndexService, ListeningService, StoreService
 from mxisd.web.site import Features, IdentitySite, WebSettings, build_site
 
 PURGE_SECONDS = 3600
@@ -69,15 +69,18 @@ class _NamedStore:
     guard: Guard
 
 
-def assemble(config: Config, reactor: Any) -> IService:
+def assemble(
+    config: Config, factories: Mapping[str, IStoreFactory], reactor: Any
+) -> IService:
     """
     Make the server; nothing listens yet.
 
+    :param factories: The ones that the configuration was read with, by store type.
     :raise ConfigError: If keys, certificates or a store cannot be had as configured.
     :raise RecordsUnavailable: If our own tables cannot be opened.
     """
     base = _base(config, reactor)
-    stores = _stores(base)
+    stores = _stores(base, factories)
     hashes = _hashes(base, stores)
     site = _site(base, stores, hashes)
     return _services(base, stores, hashes, site)
@@ -104,8 +107,9 @@ def _base(config: Config, reactor: Any) -> _Base:
     )
 
 
-def _stores(base: _Base) -> Sequence[_NamedStore]:
-    factories = find_factories()
+def _stores(
+    base: _Base, factories: Mapping[str, IStoreFactory]
+) -> Sequence[_NamedStore]:
     stores = []
     for entry in base.config.stores:
         tools = Tools(
@@ -282,7 +286,11 @@ def _services(
     """Put what starts and stops in order: what is below the web starts first."""
     server = MultiService()
     parts: list[IService] = [base.records, base.background]
-    parts += [each.store.service for each in stores if each.store.service is not None]
+    parts += [
+        StoreService(each.store.service, each.guard, base.reactor)
+        for each in stores
+        if each.store.service is not None
+    ]
     if isinstance(hashes, HashIndex):
         refresh = base.config.hashing.refresh
         parts.append(HashIndexService(hashes, base.background, refresh))

@@ -1,28 +1,245 @@
-"""The store factories that are installed here."""
+"""
+The store factories that are installed here, each contained.
 
-from collections.abc import Mapping
+A plug-in is somebody else's code: what is wrong with it becomes one line that names its
+module, and never a traceback for the operator, or the end of other plug-ins.
+"""
 
+import re
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn, TypeVar
+
+import attrs
+from attrs import frozen
+from twisted.application.service import IService
 from twisted.logger import Logger
-from twisted.plugin import getPlugins
+from twisted.plugin import CachedPlugin, getCache
+from twisted.python.modules import getModule
+from twisted.python.reflect import safe_str
+from zope.interface import implementer
+from zope.interface.exceptions import Invalid
+from zope.interface.verify import verifyObject
 
-from mxisd.interfaces import IStoreFactory
+import twisted.plugins
+from mxisd.errors import ConfigError, Problem
+from mxisd.interfaces import (
+    IAssociationSource,
+    IAuthenticator,
+    IDirectory,
+    IProfile,
+    IRoomNames,
+    ISection,
+    IStoreFactory,
+    IThreePidLookup,
+    Store,
+    Tools,
+)
+
+T = TypeVar("T")
+
+OURS = "mxisd_stores"
+"""The module with the stores that come with mxisd."""
+
+CAPABILITIES = {
+    "lookup": IThreePidLookup,
+    "associations": IAssociationSource,
+    "authenticator": IAuthenticator,
+    "directory": IDirectory,
+    "profile": IProfile,
+    "room_names": IRoomNames,
+    "service": IService,
+}
+LINE_LENGTH = 400
+
+_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 log = Logger()
 
 
-def find_factories() -> Mapping[str, IStoreFactory]:
+class PluginFailed(Exception):
     """
-    Every store type that a plug-in in ``twisted.plugins`` brings.
+    A plug-in did not do what it should; the text is one short line.
 
-    A type belongs to the first who brings it, and ours come first.
+    :ivar error: What it raised.
     """
-    found: dict[str, IStoreFactory] = {}
-    plugins = sorted(
-        getPlugins(IStoreFactory),
-        key=lambda plugin: not type(plugin).__module__.startswith("mxisd."),
-    )
-    for plugin in plugins:
-        if plugin.store_type in found:
-            log.warn("Two plug-ins bring stores of type {type}", type=plugin.store_type)
-        found.setdefault(plugin.store_type, plugin)
+
+    def __init__(self, error: BaseException) -> None:
+        """Sum up what was raised."""
+        super().__init__(_line(f"{type(error).__name__}: {safe_str(error)}"))
+        self.error = error
+
+
+def log_problem(problem: Problem) -> None:
+    """Log what is wrong with a plug-in."""
+    log.warn("{module} {problem}", module=problem.path, problem=problem.text)
+
+
+def find_factories(
+    tell: Callable[[Problem], None] = log_problem,
+    package: ModuleType = twisted.plugins,
+) -> Mapping[str, IStoreFactory]:
+    """
+    Every store type that a plug-in brings.
+
+    A type belongs to the first who brings it: to us, or by the name of the module.
+
+    :param tell: Is told about each module, by path, of which something cannot be used.
+    :param package: Where the modules are.
+    """
+    found: dict[str, ContainedFactory] = {}
+    for factory in _factories(tell, package):
+        first = found.setdefault(factory.store_type, factory)
+        if first is not factory:
+            text = (
+                f"brings stores of type {factory.store_type}, like {first.module}, "
+                "which is the one that is used"
+            )
+            tell(Problem(factory.module, text))
     return found
+
+
+@implementer(IStoreFactory)
+@frozen
+class ContainedFactory:
+    """
+    A plug-in's factory; it fails with nothing but ``ConfigError``.
+
+    :ivar module: Where the plug-in is.
+    """
+
+    store_type: str
+    summary: str
+    module: str
+    inner: IStoreFactory
+
+    @classmethod
+    def of(cls, plugin: CachedPlugin) -> "ContainedFactory":
+        """
+        Load a plug-in.
+
+        :raise PluginFailed: If it is no factory.
+        """
+
+        def load() -> ContainedFactory:
+            factory = plugin.load()
+            verifyObject(IStoreFactory, factory)
+            store_type = factory.store_type
+            if not isinstance(store_type, str) or not _TYPE.fullmatch(store_type):
+                raise TypeError("its store_type is no word")
+            return cls(
+                str(store_type),
+                str(factory.summary),
+                plugin.dropin.moduleName,
+                factory,
+            )
+
+        return _contained(load)
+
+    def parse(self, section: ISection) -> Any:
+        """Judge a section."""
+        try:
+            return _contained(lambda: self.inner.parse(section))
+        except PluginFailed as failed:
+            self._refuse(failed)
+
+    def build(self, settings: Any, tools: Tools) -> Store:
+        """Make the store."""
+        try:
+            return _contained(lambda: _checked(self.inner.build(settings, tools)))
+        except PluginFailed as failed:
+            self._refuse(failed, tools.name)
+
+    def _refuse(self, failed: PluginFailed, place: str = "") -> NoReturn:
+        error = failed.error
+        problems = _problems(error) if isinstance(error, ConfigError) else []
+        if not problems:
+            # Its text may quote the section, passwords included.
+            text = (
+                f"cannot be used: {self.module}, which brings stores of type "
+                f"{self.store_type}, failed with {_class_and_line(error)}"
+            )
+            problems = [Problem("", text)]
+        raise ConfigError(
+            [
+                attrs.evolve(each, path=".".join(filter(None, (place, each.path))))
+                for each in problems
+            ]
+        ) from error
+
+
+def _factories(
+    tell: Callable[[Problem], None], package: ModuleType
+) -> Iterator[ContainedFactory]:
+    modules = getCache(package)
+    for name in sorted(_names(package) - modules.keys()):
+        module = f"{package.__name__}.{name}"
+        tell(Problem(module, _import_problem(module)))
+    for name in sorted(modules, key=lambda name: (name != OURS, name)):
+        for plugin in modules[name].plugins:
+            if not any(each.isOrExtends(IStoreFactory) for each in plugin.provided):
+                continue
+            try:
+                yield ContainedFactory.of(plugin)
+            except PluginFailed as failed:
+                text = f"has a store that cannot be used: {failed}"
+                tell(Problem(modules[name].moduleName, text))
+
+
+def _names(package: ModuleType) -> set[str]:
+    modules = getModule(package.__name__).iterModules()
+    return {module.name.rpartition(".")[2] for module in modules}
+
+
+def _import_problem(module: str) -> str:
+    # Twisted keeps to itself why; a module that failed is executed anew.
+    try:
+        _contained(lambda: import_module(module))
+    except PluginFailed as failed:
+        return f"cannot be imported: {failed}"
+    return "could not be imported at first; start again"
+
+
+def _contained(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginFailed(error) from error
+
+
+def _checked(store: object) -> Store:
+    if not isinstance(store, Store):
+        raise ConfigError.at("", f"its plug-in made a {type(store).__name__}, no Store")
+    for name, interface in CAPABILITIES.items():
+        capability = getattr(store, name)
+        try:
+            if capability is not None:
+                verifyObject(interface, capability)
+        except Invalid as error:
+            # More would show the object, and maybe its settings.
+            text = f"is no {interface.__name__} ({type(error).__name__})"
+            raise ConfigError.at(name, text) from error
+    return store
+
+
+def _problems(error: ConfigError) -> list[Problem]:
+    try:
+        return [Problem(_line(each.path), _line(each.text)) for each in error.problems]
+    except Exception:
+        # A plug-in may have put anything into it.
+        return []
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:LINE_LENGTH]
+
+
+def _class_and_line(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+    return f"{type(error).__name__} ({place})"

@@ -3,7 +3,7 @@
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,8 +18,9 @@ from mxisd.config.dump import dump
 from mxisd.config.loader import Loaded, load
 from mxisd.config.sections import Config
 from mxisd.errors import ConfigError, Problem, RecordsUnavailable
+from mxisd.interfaces import IStoreFactory
 from mxisd.logs import log_observer, with_level_of
-from mxisd.plugins import find_factories
+from mxisd.plugins import find_factories, log_problem
 
 DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
 
@@ -37,6 +38,7 @@ class Options(usage.Options):
     ]
 
     config: Config
+    factories: Mapping[str, IStoreFactory]
 
     def opt_version(self) -> NoReturn:
         """Print the version, and exit."""
@@ -46,7 +48,8 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Read the configuration; what is wrong with it is printed, a line each."""
         path = self["config"] or _default_file()
-        loaded = _load(path)
+        self.factories = find_factories(_tell)
+        loaded = _load(path, self.factories)
         _report(path, "warning: ", loaded.warnings)
         if self["dump-config"]:
             print(dump(loaded.config), end="")
@@ -87,7 +90,8 @@ def makeService(options: Options) -> IService:
 
     root = _Root()
     try:
-        assemble(options.config, reactor).setServiceParent(root)
+        server = assemble(options.config, options.factories, reactor)
+        server.setServiceParent(root)
     except ConfigError as error:
         _refuse("mxisd", error.problems)
     except RecordsUnavailable as error:
@@ -105,7 +109,7 @@ def _default_file() -> str:
     _refuse("mxisd", [Problem("-c", f"name a configuration file ({DEFAULT_FILES[0]})")])
 
 
-def _load(path: str) -> Loaded:
+def _load(path: str, factories: Mapping[str, IStoreFactory]) -> Loaded:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -115,12 +119,18 @@ def _load(path: str) -> Loaded:
             text,
             environment=os.environ,
             read_file=lambda name: Path(name).read_text(encoding="utf-8"),
-            factories=find_factories(),
+            factories=factories,
         )
         logging = with_level_of(os.environ, loaded.config.logging)
         return evolve(loaded, config=evolve(loaded.config, logging=logging))
     except ConfigError as error:
         _refuse(path, error.problems)
+
+
+def _tell(problem: Problem) -> None:
+    # The log is opened later, and not at all if the configuration is refused.
+    print(f"{problem.path}: warning: {problem.text}", file=sys.stderr)
+    log_problem(problem)
 
 
 def _refuse(path: str, problems: Sequence[Problem]) -> NoReturn:

@@ -168,7 +168,7 @@ def _unknown(store_type: str, factories: Mapping[str, IStoreFactory]) -> str:
     known = ", ".join(sorted(factories)) or "none"
     return (
         f"there is no store of type {store_type!r}; known: {known}. "
-        "A plug-in that fails to import is named in the log"
+        "A plug-in that cannot be used is named in the log, and in a warning above"
     )
 
 
