@@ -11,6 +11,8 @@ import argparse
 import json
 import os
 import random
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -98,6 +100,8 @@ def main() -> None:
     ):
         for size in effort.sizes:
             _measure(size, effort, bare, Path(folder, str(size)))
+    options = ["--quick"] if effort is QUICK else []
+    subprocess.run([sys.executable, "-m", "bench.ldap", *options], check=True)
 
 
 def _measure(size: int, effort: Effort, bare: Server, folder: Path) -> None:

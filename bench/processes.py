@@ -102,12 +102,7 @@ class Server:
 
     def memory(self) -> Memory:
         """What it holds now, and what it held at most."""
-        text = Path(f"/proc/{self._process.pid}/status").read_text()
-        lines = dict(line.split(":", 1) for line in text.splitlines())
-        resident, mapped, peak = (
-            int(lines[key].split()[0]) / 1024 for key in ("VmRSS", "RssFile", "VmHWM")
-        )
-        return Memory(resident, mapped, peak)
+        return _memory(str(self._process.pid))
 
     def stop(self) -> None:
         """Stop it, kindly at first."""
@@ -129,6 +124,20 @@ class Server:
                 return
         tail = log.read_text(errors="replace")[-2000:]
         raise SystemExit(f"The server does not start:\n{tail}")
+
+
+def own_memory() -> Memory:
+    """What this process holds."""
+    return _memory("self")
+
+
+def _memory(process: str) -> Memory:
+    text = Path(f"/proc/{process}/status").read_text()
+    lines = dict(line.split(":", 1) for line in text.splitlines())
+    resident, mapped, peak = (
+        int(lines[key].split()[0]) / 1024 for key in ("VmRSS", "RssFile", "VmHWM")
+    )
+    return Memory(resident, mapped, peak)
 
 
 def start_bare(folder: Path, user_id: str) -> Server:
