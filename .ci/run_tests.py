@@ -26,10 +26,18 @@ PARTS = {
     "check": ("lint", "unit"),
     "all": ("lint", "unit", "integration"),
 }
+EXAMPLE = ROOT / "contrib" / "example_store"
 LINT = {
     "ruff check": [PYTHON, "-m", "ruff", "check", "."],
     "ruff format": [PYTHON, "-m", "ruff", "format", "--check", "."],
     "mypy": [PYTHON, "-m", "mypy", "mxisd", "tests"],
+    "mypy of the example": [
+        "env",
+        f"--chdir={EXAMPLE}",
+        f"MYPYPATH={ROOT}",
+        *(PYTHON, "-m", "mypy", "--config-file", str(ROOT / "setup.cfg")),
+        *("mxisd_csv_store", "tests", "twisted/plugins/mxisd_csv_store.py"),
+    ],
     "layers": [str(Path(PYTHON).with_name("lint-imports"))],
     "docs": [PYTHON, "-m", "sphinx", "-qNEW", "docs", "docs/_build/html"],
 }

@@ -60,8 +60,11 @@ def _store(store: StoreEntry) -> dict[str, Any]:
 @singledispatch
 def plain(value: Any) -> Any:
     """A settings value as YAML knows it; what has no value is left out."""
+    if value is None:
+        return None
     if not attrs.has(type(value)):
-        return value
+        # A plug-in may hold anything in its settings, and it may be secret.
+        return f"<{type(value).__name__}>"
     values = {
         key_of(field): plain(getattr(value, field.name))
         for field in options(type(value))

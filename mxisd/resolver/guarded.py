@@ -31,8 +31,6 @@ from mxisd.resolver.answers import (
 )
 from mxisd.resolver.guard import Guard
 
-__all__ = ["Guard", "guarded"]
-
 T = TypeVar("T")
 
 # Answers are judged inside of the question: a store whose values fail when they are

@@ -135,6 +135,16 @@ class DumpTests(SynchronousTestCase):
                 yaml.safe_load(text)["stores"], [{"name": "memory", "type": "memory"}]
             )
 
+    def test_values_of_unknown_types_are_not_shown(self) -> None:
+        """A plug-in may hold in its settings what YAML cannot show, or must not."""
+        store = loaded(FOUNDATION + "memory: {enabled: true}").config.stores[0]
+        for value, shown in ((b"hunter2", "<bytes>"), ({"hunter2"}, "<set>")):
+            settings = attrs.evolve(store.settings, identities=(value,))
+            entry = attrs.evolve(store, settings=settings)
+            config = attrs.evolve(loaded(FOUNDATION).config, stores=(entry,))
+            (dumped,) = yaml.safe_load(dump(config))["stores"]
+            self.assertEqual(dumped["identities"], [shown])
+
     def test_what_a_store_explains_follows_as_comments(self) -> None:
         """Line by line, without secrets, and still a configuration."""
         config = loaded(FOUNDATION + "memory: {enabled: true}").config

@@ -34,7 +34,8 @@ from mxisd.ports import (
     IPepperRecords,
     Listed,
 )
-from mxisd.resolver.guarded import Guard, guarded
+from mxisd.resolver.guard import Guard
+from mxisd.resolver.guarded import guarded
 from tests.features.doubles import CountingRandom
 from tests.resolver.doubles import BOB, BOB_ID, EVE, EVE_ID
 
