@@ -5,7 +5,7 @@ Everything is made here, once, and handed to whoever needs it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,38 +91,62 @@ def assemble(
 
 def _base(config: Config, reactor: Any) -> _Base:
     database = config.storage.provider.sqlite.database
-    ca_file = config.outbound.ca_file
     return _Base(
         config=config,
         reactor=reactor,
         random=SystemRandom(),
         background=BackgroundTasks(reactor),
         records=SqliteRecords(database, reactor.callFromThread),
-        http=http_clients(
-            reactor,
-            user_agent=f"mxisd/{__version__}",
-            allowed=config.outbound.allowed_cidr,
-            ca_file=Path(ca_file) if ca_file else None,
-        ),
+        http=_http(config, reactor),
+    )
+
+
+def _http(config: Config, reactor: Any) -> HttpClients:
+    ca_file = config.outbound.ca_file
+    return http_clients(
+        reactor,
+        user_agent=f"mxisd/{__version__}",
+        allowed=config.outbound.allowed_cidr,
+        ca_file=Path(ca_file) if ca_file else None,
     )
 
 
 def _stores(
     base: _Base, factories: Mapping[str, IStoreFactory]
 ) -> Sequence[_NamedStore]:
+    timeout = base.config.lookup.store_timeout
     stores = []
-    for entry in base.config.stores:
+    for name, store in _built(base.config, factories, base.reactor, base.http):
+        guard = Guard(name, base.reactor, base.background, timeout)
+        stores.append(_NamedStore(name, guarded(store, guard), guard))
+    return stores
+
+
+def build_stores(
+    config: Config, factories: Mapping[str, IStoreFactory], reactor: Any
+) -> Iterator[tuple[str, Store]]:
+    """
+    Make the stores alone, unguarded, with their names.
+
+    :raise ConfigError: If one of them cannot be made.
+    """
+    yield from _built(config, factories, reactor, _http(config, reactor))
+
+
+def _built(
+    config: Config,
+    factories: Mapping[str, IStoreFactory],
+    reactor: Any,
+    http: HttpClients,
+) -> Iterator[tuple[str, Store]]:
+    for entry in config.stores:
         tools = Tools(
             name=entry.name,
-            domain=base.config.matrix.domain,
-            reactor=base.reactor,
-            http=base.http.stores,
+            domain=config.matrix.domain,
+            reactor=reactor,
+            http=http.stores,
         )
-        store = factories[entry.store_type].build(entry.settings, tools)
-        timeout = base.config.lookup.store_timeout
-        guard = Guard(entry.name, base.reactor, base.background, timeout)
-        stores.append(_NamedStore(entry.name, guarded(store, guard), guard))
-    return stores
+        yield entry.name, factories[entry.store_type].build(entry.settings, tools)
 
 
 def _resolver(base: _Base, stores: Sequence[_NamedStore]) -> IThreePidResolver:

@@ -96,6 +96,23 @@ class StoreUnavailable(Unavailable):
     """An identity store could not answer."""
 
 
+class Misconfigured(StoreUnavailable):
+    """
+    A part of a store cannot work as it is configured; its other parts may.
+
+    A query with a typing error is an example: nobody finds out before it is asked.
+
+    :ivar path: The key to mend, relative to the store's section.
+    :ivar problem: What is wrong; no secret and no address in it.
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the key."""
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
 class RecordsUnavailable(Unavailable):
     """Our own tables could not be read or written."""
 

@@ -20,6 +20,7 @@ from twisted.application.service import IService
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
+from mxisd.errors import Problem
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Verdict
 from mxisd.model.profiles import DirectoryPage, Profile, SearchBy
@@ -111,10 +112,25 @@ class IRoomNames(Interface):
         """
 
 
+class ISelfCheck(Interface):
+    """Tries what is configured, for ``--check-config --connect``."""
+
+    def problems() -> Awaitable[Sequence[Problem]]:
+        """
+        Reach the back end, and try every part as far as that changes nothing.
+
+        :return: What would not work, by the key to mend, relative to the section.
+        :raise StoreUnavailable: If the back end could not be reached.
+        """
+
+
 @frozen(kw_only=True)
 class Store:
     """
     What a store can do; a capability that is absent or switched off is ``None``.
+
+    A capability that cannot work as it is configured raises
+    :class:`mxisd.errors.Misconfigured`; the others go on.
 
     :ivar service: Started and stopped with the server; for connections and timers.
     """
@@ -125,6 +141,7 @@ class Store:
     directory: IDirectory | None = None
     profile: IProfile | None = None
     room_names: IRoomNames | None = None
+    self_check: ISelfCheck | None = None
     service: IService | None = None
 
 

@@ -33,6 +33,7 @@ from mxisd.interfaces import (
     IProfile,
     IRoomNames,
     ISection,
+    ISelfCheck,
     IStoreFactory,
     IThreePidLookup,
     Store,
@@ -51,6 +52,7 @@ CAPABILITIES = {
     "directory": IDirectory,
     "profile": IProfile,
     "room_names": IRoomNames,
+    "self_check": ISelfCheck,
     "service": IService,
 }
 LINE_LENGTH = 400

@@ -68,6 +68,7 @@ class IAnswering(Interface):
     """Something whose answers are watched."""
 
     is_answering = Attribute("Whether its last answer came, and made sense.")
+    misconfigured = Attribute("The keys that do not work as they are, in order.")
 
 
 # --- Records --------------------------------------------------------------------------

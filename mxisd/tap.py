@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from attrs import evolve
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver
 from twisted.python import usage
 
@@ -21,6 +22,7 @@ from mxisd.errors import ConfigError, Problem, RecordsUnavailable
 from mxisd.interfaces import IStoreFactory
 from mxisd.logs import log_observer, with_level_of
 from mxisd.plugins import find_factories, log_problem
+from mxisd.selfcheck import problems_of_stores
 
 DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
 
@@ -34,6 +36,7 @@ class Options(usage.Options):
     ]
     optFlags = [  # noqa: RUF012
         ["check-config", None, "Judge the configuration, and exit."],
+        ["connect", None, "With --check-config: let each store try its part, too."],
         ["dump-config", None, "Print the effective configuration, and exit."],
     ]
 
@@ -54,7 +57,11 @@ class Options(usage.Options):
         if self["dump-config"]:
             print(dump(loaded.config), end="")
             raise SystemExit(0)
+        if self["connect"] and not self["check-config"]:
+            raise usage.UsageError("--connect goes with --check-config")
         if self["check-config"]:
+            if self["connect"]:
+                _connect(path, loaded.config, self.factories)
             print(f"{path}: good")
             raise SystemExit(0)
         self.config = loaded.config
@@ -125,6 +132,28 @@ def _load(path: str, factories: Mapping[str, IStoreFactory]) -> Loaded:
         return evolve(loaded, config=evolve(loaded.config, logging=logging))
     except ConfigError as error:
         _refuse(path, error.problems)
+
+
+def _connect(path: str, config: Config, factories: Mapping[str, IStoreFactory]) -> None:
+    from twisted.internet import reactor  # noqa: PLC0415
+
+    outcome: list[Sequence[Problem]] = []
+
+    async def ask() -> None:
+        try:
+            outcome.append(await problems_of_stores(config, factories, reactor))
+        except ConfigError as error:
+            outcome.append(error.problems)
+
+    def run() -> None:
+        asking = Deferred.fromCoroutine(ask())
+        asking.addErrback(lambda failure: failure.printTraceback())
+        asking.addBoth(lambda _: reactor.stop())
+
+    reactor.callWhenRunning(run)
+    reactor.run()
+    if not outcome or outcome[0]:
+        _refuse(path, outcome[0] if outcome else [])
 
 
 def _tell(problem: Problem) -> None:

@@ -1,6 +1,6 @@
 """Whether we, and those we depend on, are well."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from attrs import frozen
 
@@ -9,16 +9,30 @@ from mxisd.ports import IAnswering, IRecordsHealth
 
 
 @frozen
-class HealthReport:
+class StoreHealth:
     """
-    What works.
+    How a store is.
 
-    :ivar stores: Whether each store answered when last asked, its list for the hash
-        index included, by name.
+    :ivar is_answering: Whether it answered when last asked, its list for the hash index
+        included.
+    :ivar misconfigured: Keys without which some of its parts do not work.
     """
+
+    is_answering: bool
+    misconfigured: Sequence[str] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to mend."""
+        return self.is_answering and not self.misconfigured
+
+
+@frozen
+class HealthReport:
+    """What works; stores by name."""
 
     records_ok: bool
-    stores: Mapping[str, bool]
+    stores: Mapping[str, StoreHealth]
 
 
 class Health:
@@ -43,7 +57,10 @@ class Health:
         """Report; no store is asked for it."""
         unlisted = self._unlisted()
         stores = {
-            name: store.is_answering and name not in unlisted
+            name: StoreHealth(
+                store.is_answering and name not in unlisted,
+                tuple(store.misconfigured),
+            )
             for name, store in self._stores.items()
         }
         try:

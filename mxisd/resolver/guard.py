@@ -1,6 +1,6 @@
 """How a store is asked: a deadline, a circuit breaker, one kind of failure."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -11,7 +11,12 @@ from twisted.python.reflect import safe_str
 from zope.interface import implementer
 
 from mxisd.background import BackgroundTasks
-from mxisd.errors import DeadlineExceeded, StoreUnavailable, Unavailable
+from mxisd.errors import (
+    DeadlineExceeded,
+    Misconfigured,
+    StoreUnavailable,
+    Unavailable,
+)
 from mxisd.interfaces import Put
 from mxisd.ports import IAnswering
 from mxisd.resolver.intake import Intake
@@ -38,6 +43,8 @@ SILENCE = 3600.0
 
 REASON_LENGTH = 300
 
+LISTING = "lookups by hash"
+
 
 def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
     """
@@ -61,7 +68,7 @@ def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
 
     def failed(failure: Failure) -> None:
         if not answer.called:
-            error = StoreUnavailable(_reason(failure.value))
+            error = _unavailable(failure.value)
             error.__cause__ = failure.value
             answer.errback(error)
 
@@ -95,20 +102,28 @@ class Guard:
         self._timeouts = 0
         self._probe_at = 0.0
         self._silent_until: dict[str, float] = {}
+        self._misconfigured: dict[str, Misconfigured] = {}
+
+    @property
+    def misconfigured(self) -> Sequence[str]:
+        """The keys without which some parts of the store do not work, in order."""
+        return sorted({error.path for error in self._misconfigured.values()})
 
     # --- Asking -----------------------------------------------------------------------
 
-    async def ask(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def ask(self, part: str, question: Callable[[], Awaitable[T]]) -> T:
         """
         Put a question to the store.
 
+        :param part: The capability that is asked.
         :raise StoreUnavailable: Whatever went wrong.
         """
         if self._timeouts < TIMEOUTS_TO_OPEN:
-            return await self._attempt(question)
+            return await self._attempt(part, question)
         if self._clock.seconds() >= self._probe_at:
             self._probe_at = self._clock.seconds() + COOL_DOWN
-            self._background.spawn(self._probe(question), f"a probe of {self.name}")
+            probe = self._probe(part, question)
+            self._background.spawn(probe, f"a probe of {self.name}")
         raise StoreUnavailable(f"{self.name} does not answer in time")
 
     async def list(self, listing: Callable[[Put], Awaitable[None]], put: Put) -> None:
@@ -133,33 +148,43 @@ class Guard:
                 raise
             reason = f"no batch for {LISTING_PAUSE:g} s"
             raise self._unlisted(reason) from error
+        except Misconfigured as error:
+            self._note_misconfigured(LISTING, error)
+            raise self._unlisted(_reason(error)) from error
         except StoreUnavailable as error:
             raise self._unlisted(_reason(error)) from error
         finally:
             intake.close()
             if pause.active():
                 pause.cancel()
+        self._note_mended(LISTING)
 
     def _unlisted(self, reason: str) -> StoreUnavailable:
         return StoreUnavailable(f"{self.name} did not list itself: {reason}")
 
-    async def _probe(self, question: Callable[[], Awaitable[T]]) -> None:
+    async def _probe(self, part: str, question: Callable[[], Awaitable[T]]) -> None:
         try:
-            await self._attempt(question)
+            await self._attempt(part, question)
         except StoreUnavailable as error:
             log.debug("{store} still does not answer: {e}", store=self.name, e=error)
 
-    async def _attempt(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def _attempt(self, part: str, question: Callable[[], Awaitable[T]]) -> T:
         try:
             answer = await in_time(self._watched(question), self._timeout, self._clock)
         except DeadlineExceeded as error:
             self._timeouts += 1
             self._probe_at = self._clock.seconds() + COOL_DOWN
             raise self.failed(error) from error
+        except Misconfigured as error:
+            # Its other parts may be well.
+            self._timeouts = 0
+            self._note_misconfigured(part, error)
+            raise StoreUnavailable(f"{self.name}: {_reason(error)}") from error
         except StoreUnavailable as error:
             self._timeouts = 0
             raise self.failed(error) from error
         self._answered()
+        self._note_mended(part)
         return answer
 
     def _watched(self, work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
@@ -208,6 +233,23 @@ class Guard:
             self.is_answering = True
             log.info("Store {store} answers again", store=self.name)
 
+    def _note_misconfigured(self, part: str, error: Misconfigured) -> None:
+        if str(self._misconfigured.get(part)) != str(error):
+            log.error(
+                "Store {store} cannot do its part in {part} as it is configured: "
+                "{reason}",
+                store=self.name,
+                part=part,
+                reason=_reason(error),
+            )
+        self._misconfigured[part] = error
+
+    def _note_mended(self, part: str) -> None:
+        if self._misconfigured.pop(part, None) is not None:
+            log.info(
+                "Store {store} does its part in {part}", store=self.name, part=part
+            )
+
     def _is_news(self, habit: str) -> bool:
         now = self._clock.seconds()
         if now < self._silent_until.get(habit, now):
@@ -216,8 +258,19 @@ class Guard:
         return True
 
 
+def _unavailable(error: BaseException | None) -> StoreUnavailable:
+    if isinstance(error, Misconfigured):
+        # A store may raise one and the same again and again.
+        return Misconfigured(_line(error.path), _line(error.problem))
+    return StoreUnavailable(_reason(error))
+
+
 def _reason(error: BaseException | None) -> str:
     # Only what is meant for the log is known to hold no address and no secret.
     if not isinstance(error, Unavailable):
         return type(error).__name__
-    return " ".join(safe_str(error).split())[:REASON_LENGTH]
+    return _line(error)
+
+
+def _line(value: object) -> str:
+    return " ".join(safe_str(value).split())[:REASON_LENGTH]

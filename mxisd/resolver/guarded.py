@@ -44,7 +44,7 @@ class _Lookup:
     inner: IThreePidLookup
 
     async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
-        return await self.guard.ask(lambda: self._found(threepids))
+        return await self.guard.ask("lookups", lambda: self._found(threepids))
 
     async def _found(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
         answer = await self.inner.lookup(threepids)
@@ -70,7 +70,7 @@ class _Authenticator:
     inner: IAuthenticator
 
     async def authenticate(self, user_id: UserId, password: Secret) -> Verdict:
-        return await self.guard.ask(lambda: self._judged(user_id, password))
+        return await self.guard.ask("logins", lambda: self._judged(user_id, password))
 
     async def _judged(self, user_id: UserId, password: Secret) -> Verdict:
         answer = await self.inner.authenticate(user_id, password)
@@ -90,7 +90,9 @@ class _Directory:
     async def search(
         self, term: str, by: SearchBy, limit: int, searcher: UserId
     ) -> DirectoryPage:
-        return await self.guard.ask(lambda: self._page(term, by, limit, searcher))
+        return await self.guard.ask(
+            "searches", lambda: self._page(term, by, limit, searcher)
+        )
 
     async def _page(
         self, term: str, by: SearchBy, limit: int, searcher: UserId
@@ -108,7 +110,7 @@ class _Profile:
     inner: IProfile
 
     async def profile(self, user_id: UserId) -> Profile | None:
-        return await self.guard.ask(lambda: self._profile(user_id))
+        return await self.guard.ask("profiles", lambda: self._profile(user_id))
 
     async def _profile(self, user_id: UserId) -> Profile | None:
         answer = await self.inner.profile(user_id)
@@ -126,7 +128,7 @@ class _RoomNames:
     inner: IRoomNames
 
     async def room_name(self, room_id: str) -> str | None:
-        return await self.guard.ask(lambda: self._name(room_id))
+        return await self.guard.ask("room names", lambda: self._name(room_id))
 
     async def _name(self, room_id: str) -> str | None:
         answer: object = await self.inner.room_name(room_id)
@@ -140,7 +142,7 @@ def guarded(store: Store, guard: Guard) -> Store:
     The same store behind one guard: every failure is ``StoreUnavailable``.
 
     Answers that make no sense are failures; illegal user IDs and 3PIDs are dropped, and
-    counted in the log. The service is the store's own.
+    counted in the log. The service and the self-check are the store's own.
     """
 
     def behind(wall: Callable[[Guard, T], T], capability: T | None) -> T | None:
@@ -154,5 +156,6 @@ def guarded(store: Store, guard: Guard) -> Store:
         directory=behind(_Directory, store.directory),
         profile=behind(_Profile, store.profile),
         room_names=behind(_RoomNames, store.room_names),
+        self_check=store.self_check,
         service=store.service,
     )

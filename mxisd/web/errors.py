@@ -70,6 +70,7 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
     errors.BodyTooLarge: Answer(413, "M_TOO_LARGE"),
     errors.Unavailable: LATER,
     errors.StoreUnavailable: LATER,
+    errors.Misconfigured: LATER,
     errors.RecordsUnavailable: LATER,
     errors.DeadlineExceeded: LATER,
     errors.HomeserverUnavailable: BAD_HOMESERVER,

@@ -22,7 +22,7 @@ from mxisd.errors import (
     NotJson,
     TooManyAddresses,
 )
-from mxisd.features.health import HealthReport
+from mxisd.features.health import HealthReport, StoreHealth
 from mxisd.features.lookup import HashDetails
 from mxisd.model.identifiers import UserId
 from mxisd.model.secret import Secret
@@ -306,13 +306,19 @@ def association(signed: Mapping[str, Any] | None) -> Reply:
 
 def status(report: HealthReport, with_stores: bool) -> Reply:
     """How we are; without our own records we are of no use to anybody."""
-    is_whole = all(report.stores.values())
+    is_whole = all(each.is_well for each in report.stores.values())
     health = "DOWN" if not report.records_ok else "OK" if is_whole else "DEGRADED"
     content: dict[str, Any] = {"health": health}
     if with_stores:
-        stores = {k: "OK" if up else "DOWN" for k, up in report.stores.items()}
-        content["stores"] = stores
+        content["stores"] = {k: _state(each) for k, each in report.stores.items()}
     return json_reply({"status": content}, 200 if report.records_ok else 503)
+
+
+def _state(store: StoreHealth) -> str:
+    if not store.is_answering:
+        return "DOWN"
+    keys = ", ".join(store.misconfigured)
+    return f"MISCONFIGURED: {keys}" if keys else "OK"
 
 
 def version(name: str, number: str) -> Reply:

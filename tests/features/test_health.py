@@ -5,7 +5,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mxisd.features.health import Health, HealthReport
+from mxisd.features.health import Health, HealthReport, StoreHealth
 from mxisd.ports import IAnswering
 from tests.features.doubles import Pulse
 
@@ -16,6 +16,7 @@ class Watched:
     """A store that answers, or not."""
 
     is_answering: bool
+    misconfigured: tuple[str, ...] = ()
 
 
 class HealthTests(SynchronousTestCase):
@@ -33,11 +34,22 @@ class HealthTests(SynchronousTestCase):
     def test_a_store_that_cannot_list_itself_is_not_well(self) -> None:
         """It may answer questions: its people are not up to date all the same."""
         self.unlisted = frozenset(["staff"])
-        self.assertEqual(self.report(True, True), HealthReport(True, {"staff": False}))
+        self.assertEqual(
+            self.report(True, True), HealthReport(True, {"staff": StoreHealth(False)})
+        )
 
     def test_each_combination(self) -> None:
         """Records and stores are told apart."""
         for works in (True, False):
             for answering in (True, False):
-                expected = HealthReport(works, {"staff": answering})
+                expected = HealthReport(works, {"staff": StoreHealth(answering)})
                 self.assertEqual(self.report(works, answering), expected)
+
+    def test_misconfigured_parts(self) -> None:
+        """A store that answers is not well while some of its keys do not work."""
+        store = Watched(True, ("identity.query",))
+        health = Health(Pulse(True), {"staff": store}, frozenset)
+        report = self.successResultOf(Deferred.fromCoroutine(health.report()))
+        (found,) = report.stores.values()
+        self.assertEqual(found, StoreHealth(True, ("identity.query",)))
+        self.assertFalse(found.is_well)

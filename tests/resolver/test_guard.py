@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import LogLevel
 from zope.interface import implementer
 
-from mxisd.errors import StoreUnavailable
+from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.interfaces import IThreePidLookup
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
@@ -284,3 +285,40 @@ class CircuitTests(GuardTestCase):
             for error in (CancelledError(), TimeoutError()):
                 failure = self.failureResultOf(self.lookup(BrokenStore(error)))
                 self.assertIn(type(error).__name__, str(failure.value))
+
+
+class MisconfiguredTests(GuardTestCase):
+    """Parts of a store that cannot work as they are configured."""
+
+    def test_other_parts_go_on(self) -> None:
+        """The store counts as answering; the keys are named, the log has one line."""
+        error = Misconfigured("identity.query", "no such\ncolumn: uid")
+        for _ in range(3):
+            failure = self.failureResultOf(self.lookup(BrokenStore(error)))
+            self.assertIsInstance(failure.value, StoreUnavailable)
+        self.assertTrue(self.guard.is_answering)
+        self.assertEqual(self.guard.misconfigured, ["identity.query"])
+        (event,) = self.warnings()
+        self.assertEqual(event["log_level"], LogLevel.error)
+        self.assertEqual(event["reason"], "identity.query: no such column: uid")
+
+    def test_it_is_mended(self) -> None:
+        """An answer of the same part clears it, and the log says so."""
+        error = Misconfigured("identity.query", "no such column")
+        self.failureResultOf(self.lookup(BrokenStore(error)), StoreUnavailable)
+        self.successResultOf(self.lookup(KnownPeople({})))
+        self.assertEqual(self.guard.misconfigured, [])
+
+    def test_lists(self) -> None:
+        """A list that cannot work does not count as an outage either."""
+
+        async def listing(put: object) -> None:
+            raise Misconfigured("lookup.query", "no such column")
+
+        async def put(batch: object) -> None:
+            """Nothing comes."""
+
+        listed = Deferred.fromCoroutine(self.guard.list(listing, put))
+        self.failureResultOf(listed, StoreUnavailable)
+        self.assertTrue(self.guard.is_answering)
+        self.assertEqual(self.guard.misconfigured, ["lookup.query"])

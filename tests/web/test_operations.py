@@ -43,6 +43,14 @@ class StatusTests(ApiTestCase):
         self.world.store.is_answering = False
         self.assertEqual(self.status(), (200, {"health": "DEGRADED"}))
 
+    def test_a_part_of_a_store_is_misconfigured(self) -> None:
+        """The keys to mend are for our own networks."""
+        self.world.store.misconfigured = ("identity.query", "profile.role.query")
+        told = {"staff": "MISCONFIGURED: identity.query, profile.role.query"}
+        near = (200, {"health": "DEGRADED", "stores": told})
+        self.assertEqual(self.status(near=True), near)
+        self.assertEqual(self.status(), (200, {"health": "DEGRADED"}))
+
     def test_our_records_are_down(self) -> None:
         """Then we are of no use."""
         self.world.pulse.works = False

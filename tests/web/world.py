@@ -84,6 +84,7 @@ class Watched:
     """A store of which only its health is known."""
 
     is_answering: bool = True
+    misconfigured: tuple[str, ...] = ()
 
 
 @define(eq=False)

@@ -15,7 +15,14 @@ from twisted.internet.defer import DeferredSemaphore
 from mxisd.drivers.ldap.connecting import connected
 from mxisd.drivers.ldap.connection import LdapConnection
 from mxisd.drivers.ldap.decoder import Entry, Result
-from mxisd.drivers.ldap.errors import CUT, REFERRAL, SUCCESS, ListCut, code_name
+from mxisd.drivers.ldap.errors import (
+    CUT,
+    REFERRAL,
+    SUCCESS,
+    ListCut,
+    SearchRefused,
+    code_name,
+)
 from mxisd.drivers.ldap.failover import Servers
 from mxisd.drivers.ldap.logins import Logins
 from mxisd.drivers.ldap.operations import (
@@ -225,4 +232,4 @@ def _demand_success(answer: SearchAnswer) -> None:
     if answer.code in CUT:
         raise ListCut(f"the server cut its answer: {code_name(answer.code)}")
     if answer.code not in (SUCCESS, REFERRAL):
-        raise StoreUnavailable(f"the server refused: {code_name(answer.code)}")
+        raise SearchRefused(f"the server refused: {code_name(answer.code)}")

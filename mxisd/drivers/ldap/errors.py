@@ -37,6 +37,10 @@ class ServerHangs(TimedOut):
     """The server said nothing at all in all that time."""
 
 
+class SearchRefused(StoreUnavailable):
+    """The server answered, and what it said is neither success nor a list cut."""
+
+
 class ListCut(StoreUnavailable):
     """The server answered some of the entries, and will not answer the others."""
 

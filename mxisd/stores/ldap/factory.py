@@ -15,6 +15,7 @@ from mxisd.stores.ldap.lookup import LdapListing, LdapLookup
 from mxisd.stores.ldap.presets import Preset
 from mxisd.stores.ldap.profile import LdapProfile
 from mxisd.stores.ldap.roles import GroupSearch, Roles
+from mxisd.stores.ldap.selfcheck import LdapSelfCheck
 from mxisd.stores.ldap.settings import LdapSettings, MemberValue, judged
 from mxisd.stores.ldap.tree import Tree
 from mxisd.stores.ldap.windows import WindowsNames
@@ -42,6 +43,7 @@ def build(settings: LdapSettings, tools: Tools) -> Store:
         authenticator=_authenticator(settings, tree, tools.domain),
         directory=_directory(settings, tree),
         profile=_profile(settings, tree),
+        self_check=_self_check(settings, tree),
         service=_Connections(tree.client),
     )
 
@@ -128,6 +130,21 @@ def _groups(settings: LdapSettings, tree: Tree) -> GroupSearch | None:
         nested=group.nested,
         page_size=tree.page_size,
     )
+
+
+def _self_check(settings: LdapSettings, tree: Tree) -> LdapSelfCheck:
+    filters = {
+        "auth.filter": settings.auth.filter,
+        "directory.filter": settings.directory.filter,
+        "identity.filter": settings.identity.filter,
+        "profile.filter": settings.profile.filter,
+    }
+    # What differs from the store's own filter only by its key is one problem, not five.
+    own = {"filter": settings.filter} | {
+        key: text for key, text in filters.items() if text != settings.filter
+    }
+    restrictions = [(key, parts.restriction(text)) for key, text in own.items() if text]
+    return LdapSelfCheck(tree, restrictions)
 
 
 def _report_clear_text(settings: LdapSettings, name: str) -> None:

@@ -1,0 +1,119 @@
+"""``--check-config --connect`` against real servers."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.server import PATIENCE, TWISTD
+from tests.integration.slapd import Member, Organisation, Slapd
+
+
+class ConnectCase(SynchronousTestCase):
+    """Runs the check."""
+
+    def setUp(self) -> None:
+        """A folder."""
+        self.folder = Path(tempfile.mkdtemp(prefix="mxisd-connect-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def checked(self, *stores: dict[str, Any]) -> tuple[int, str, str]:
+        """Exit code, output and errors."""
+        config = {
+            "matrix": {"domain": "example.org"},
+            "key": {"path": str(self.folder / "keys")},
+            "storage": {"provider": {"sqlite": {"database": str(self.folder / "db")}}},
+            "stores": list(stores),
+        }
+        path = self.folder / "mxisd.yaml"
+        path.write_text(yaml.safe_dump(config))
+        options = ("-c", str(path), "--check-config", "--connect")
+        done = subprocess.run(
+            [*TWISTD, "-n", "--pidfile=", "mxisd", *options],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            cwd=self.folder,
+            check=False,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        return done.returncode, done.stdout, done.stderr
+
+
+class LdapTests(ConnectCase):
+    """A directory."""
+
+    def ldap(self, slapd: Slapd, connection: Any = None, **more: Any) -> dict[str, Any]:
+        """A store."""
+        return {
+            "type": "ldap",
+            "name": "staff",
+            "preset": "openldap",
+            "connection": {
+                "host": "127.0.0.1",
+                "port": slapd.port,
+                "bindDn": slapd.bind_dn,
+                "bindPassword": slapd.password,
+                "baseDNs": [slapd.people_dn],
+                **(connection or {}),
+            },
+            **more,
+        }
+
+    def slapd(self) -> Slapd:
+        """A directory with somebody in it."""
+        slapd = Slapd(Organisation(members=[Member(uid="ann", name="Ann")]))
+        self.addCleanup(slapd.remove)
+        slapd.start()
+        return slapd
+
+    def test_all_is_well(self) -> None:
+        """Then the configuration is good, and nothing of ours was made."""
+        code, output, errors = self.checked(self.ldap(self.slapd()))
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("good", output)
+        self.assertFalse((self.folder / "db").exists())
+
+    def test_what_does_not_work_is_named(self) -> None:
+        """Each fault leads to its own key."""
+        slapd = self.slapd()
+        for store, words in (
+            (
+                self.ldap(slapd, {"bindPassword": "wrong"}),
+                "staff: no connection to 127.0.0.1",
+            ),
+            (
+                self.ldap(slapd, {"baseDNs": ["ou=nowhere,dc=example,dc=org"]}),
+                "staff.connection.baseDNs: ou=nowhere,dc=example,dc=org cannot be",
+            ),
+            (
+                self.ldap(slapd, attribute={"uid": {"value": "sAMAccountName"}}),
+                "staff.attribute.uid.value: no entry that we may read",
+            ),
+            (
+                self.ldap(slapd, auth={"filter": "(title=boss)"}),
+                "staff.auth.filter: lets nobody through: (title=boss)",
+            ),
+        ):
+            code, _, errors = self.checked(store)
+            self.assertEqual(code, 1)
+            (line,) = errors.splitlines()
+            self.assertIn(words, line)
+
+    def test_a_server_that_is_down(self) -> None:
+        """The others are checked all the same."""
+        up, down = self.slapd(), self.slapd()
+        down.stop()
+        first = {**self.ldap(down), "name": "first"}
+        second = self.ldap(up, auth={"filter": "(title=boss)"})
+        code, _, errors = self.checked(first, second)
+        self.assertEqual(code, 1)
+        one, other = errors.splitlines()
+        self.assertIn("first: no connection", one)
+        self.assertIn("staff.auth.filter", other)
