@@ -17,6 +17,9 @@ _HOST_AND_PORT = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::(?P<port>[0-9]{1,5}))?"
 )
 _LOCALPART = re.compile(r"[a-z0-9._=/+-]+")
+_NEVER = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_UNESCAPED = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789._/+-")
+_ESCAPED = re.compile(rb"=([0-9a-f]{2})")
 
 
 class IllegalIdentifier(ValueError):
@@ -105,20 +108,53 @@ class UserId:
     @classmethod
     def of(cls, localpart: str, server_name: str) -> "UserId":
         """
-        Build the ID of a user that a store knows by localpart; it is lower-cased.
+        Build the ID of a user that a store knows by this name; it is lower-cased.
 
-        :raise IllegalIdentifier: If the localpart holds characters that today's
-            grammar does not allow.
+        A name with characters that a localpart cannot have is escaped as a whole:
+        ``Jörg`` becomes ``j=c3=b6rg``. One without stays as it is, since it may be
+        escaped already.
+
+        :raise IllegalIdentifier: If the name is empty, too long, or has control
+            characters.
+
+        Source: Matrix specification v1.19, appendices, "Mapping from other character
+        sets".
         """
         lowered = localpart.strip().lower()
+        if not lowered or _NEVER.search(lowered):
+            raise IllegalIdentifier("not a name")
         if _LOCALPART.fullmatch(lowered) is None:
-            raise IllegalIdentifier("not a legal localpart")
+            lowered = _escaped(lowered)
         user_id = cls(lowered, server_name)
         _check_length(str(user_id))
         return user_id
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a store may call the user: the localpart, and what it stands for."""
+        try:
+            name = _unescaped(self.localpart)
+            is_another = name != self.localpart
+            stands_for = is_another and UserId.of(name, self.server_name) == self
+        except (UnicodeError, IllegalIdentifier):
+            stands_for = False
+        return (self.localpart, name) if stands_for else (self.localpart,)
+
     def __str__(self) -> str:
         return f"@{self.localpart}:{self.server_name}"
+
+
+def _escaped(name: str) -> str:
+    return "".join(
+        chr(byte) if byte in _UNESCAPED else f"={byte:02x}" for byte in name.encode()
+    )
+
+
+def _unescaped(localpart: str) -> str:
+    raw = _ESCAPED.sub(
+        lambda match: bytes.fromhex(match[1].decode()), localpart.encode()
+    )
+    return raw.decode()
 
 
 def _check_length(text: str) -> None:

@@ -136,9 +136,12 @@ class _People:
         return None if person is None else person.profile
 
     def _person(self, user_id: UserId) -> _Person | None:
-        # Historical user IDs have capitals, whereas ours are lower-cased.
-        lowered = UserId(user_id.localpart.lower(), user_id.server_name)
-        return self._people.get(lowered)
+        # Historical user IDs have capitals, and more that ours have not.
+        try:
+            known = UserId.of(user_id.localpart, user_id.server_name)
+        except IllegalIdentifier:
+            return None
+        return self._people.get(known)
 
 
 def _same(one: Secret, other: Secret) -> bool:
@@ -161,7 +164,7 @@ def _username_problems(settings: MemorySettings) -> Iterator[Problem]:
         try:
             username = UserId.of(identity.username, "example.org").localpart
         except IllegalIdentifier as error:
-            yield Problem(path, f"is {error}: letters, digits and ._=/+- are allowed")
+            yield Problem(path, f"is {error}")
             continue
         if username in seen:
             yield Problem(path, "is there twice, or differs only in capitals")

@@ -82,6 +82,13 @@ BOB = Person(
     threepids=[(EMAIL, "bob@example.org"), (MSISDN, "+493012345678")],
 )
 SILENT = Person(username="silent", display_name="Silent One")
+ODD = Person(
+    username="Jörg (Ünal)",
+    password="hush",
+    display_name="Jörg Ünal",
+    threepids=[(EMAIL, "joerg@example.org")],
+)
+"""Somebody whose name cannot be a localpart as it stands."""
 PEOPLE = (ALICE, BOB, SILENT)
 
 ALICE_MAIL = canonical(EMAIL, "alice@example.org")
@@ -92,6 +99,9 @@ NOBODY_MAIL = canonical(EMAIL, "nobody@example.org")
 
 class StoreContract(_TestCase):
     """What all suites need."""
+
+    takes_any_name = True
+    """Whether the back end may know users by names that are no localparts."""
 
     async def store_with(self, people: Sequence[Person]) -> Store:
         """
@@ -168,6 +178,14 @@ class ThreePidLookupContract(StoreContract):
         """No question, no answer."""
         lookup = await self._lookup()
         self.assertEqual(dict(await lookup.lookup(frozenset())), {})
+
+    async def test_lookup_escapes_names(self) -> None:
+        """A name that cannot be a localpart is escaped in the user ID."""
+        if self.takes_any_name:
+            lookup = await self._lookup([ODD])
+            mail = canonical(EMAIL, "joerg@example.org")
+            found = await lookup.lookup(frozenset([mail]))
+            self.assertEqual(dict(found), {mail: ODD.user_id})
 
 
 class AssociationSourceContract(StoreContract):
@@ -270,6 +288,16 @@ class AuthenticatorContract(StoreContract):
         foreign = UserId("alice", "elsewhere.example.net")
         self.assertEqual(await self._verdict(foreign, "wonderland"), NoSuchUser())
 
+    async def test_escaped_names_lead_back(self) -> None:
+        """Who has an escaped user ID logs in by it, and nobody else does."""
+        if self.takes_any_name:
+            store = await self.store_with([ODD])
+            authenticator = self._capability(store, "authenticator")
+            for user_id in (ODD.user_id, UserId(ODD.username, DOMAIN)):
+                verdict = await authenticator.authenticate(user_id, Secret("hush"))
+                assert isinstance(verdict, Accepted), user_id
+                self.assertEqual(verdict.user_id, ODD.user_id)
+
     async def test_metacharacters_in_a_user_id_find_nobody(self) -> None:
         """A user ID is never a pattern."""
         for localpart in ("*", "a*", "alice)(uid=*", "%", "alice'--", "al\\69ce"):
@@ -364,6 +392,15 @@ class ProfileContract(StoreContract):
         self.assertEqual(profile.display_name, "Silent One")
         self.assertEqual(profile.threepids, frozenset())
         self.assertEqual(profile.roles, frozenset())
+
+    async def test_escaped_names_have_a_profile(self) -> None:
+        """The user ID with escapes leads to the name in the back end."""
+        if self.takes_any_name:
+            profile: IProfile = self._capability(
+                await self.store_with([ODD]), "profile"
+            )
+            found = await profile.profile(ODD.user_id)
+            self.assertEqual(found and found.display_name, ODD.display_name)
 
     async def test_profile_of_nobody(self) -> None:
         """There is no profile of who is not in the store."""

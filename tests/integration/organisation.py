@@ -103,6 +103,21 @@ def entry_ldif(dn: str, attributes: Mapping[str, Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def stranger(name: str, uid: str) -> str:
+    """Somebody whose DN is not made of the user ID, as LDIF."""
+    return entry_ldif(
+        f"cn={name},{PEOPLE_DN}",
+        {
+            "objectClass": ["inetOrgPerson"],
+            "cn": [name],
+            "sn": [name],
+            "uid": [uid],
+            "mail": [f"{name}@x"],
+            "userPassword": ["pw"],
+        },
+    )
+
+
 def _base64(text: str) -> str:
     return b64encode(text.encode()).decode()
 

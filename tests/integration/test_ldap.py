@@ -25,7 +25,12 @@ from mxisd.testing.stores import (
     ThreePidLookupContract,
 )
 from tests.integration.ldap_stores import EMPLOYEE, LdapCase, member
-from tests.integration.organisation import BASE_DN, PEOPLE_DN, entry_ldif
+from tests.integration.organisation import (
+    BASE_DN,
+    PEOPLE_DN,
+    entry_ldif,
+    stranger,
+)
 from tests.integration.slapd import Member, Organisation, Slapd
 from tests.tls import CertificateAuthority
 
@@ -169,12 +174,11 @@ class LookupTests(LdapCase):
             },
         )
         slapd = self.slapd(
-            Member(uid="jörg", name="Jörg", mails=["joerg@example.org"]),
             Member(uid="Ann", name="Ann", mails=["ann@example.org"]),
-            extra_ldif=nameless,
+            extra_ldif=f"{nameless}\n{stranger('long', 'x' * 250)}",
         )
         store, lines = self.store(slapd), self.log_lines()
-        addresses = [f"{n}@example.org" for n in ("ann", "joerg", "printer")]
+        addresses = ["ann@example.org", "printer@example.org", "long@x"]
         found = await self.found(store, EMAIL, addresses)
         self.assertEqual(found, {"ann@example.org": "ann"})
         listed = await self.listed(store)
@@ -182,6 +186,19 @@ class LookupTests(LdapCase):
         skipped = [line for line in lines if "no legal user ID" in line]
         self.assertEqual(len(skipped), 1)
         self.assertIn("2 entries of staff", skipped[0])
+
+    async def test_names_that_are_no_localparts(self) -> None:
+        """They are escaped in user IDs, and known by them again."""
+        slapd = self.slapd(
+            Member(uid="Jörg", name="Jörg", mails=["joerg@x"], password="hush")
+        )
+        store = self.store(slapd)
+        found = await self.found(store, EMAIL, ["joerg@x"])
+        self.assertEqual(found, {"joerg@x": "j=c3=b6rg"})
+        for localpart in ("j=c3=b6rg", "jörg"):
+            verdict = await self.verdict(store, localpart, "hush")
+            assert isinstance(verdict, Accepted)
+            self.assertEqual(verdict.user_id.localpart, "j=c3=b6rg")
 
     async def test_whole_user_ids(self) -> None:
         """With ``type: mxid`` the attribute holds the user ID."""

@@ -89,12 +89,42 @@ class UserIdTests(SynchronousTestCase):
             with self.assertRaises(IllegalIdentifier):
                 UserId.parse(text)
 
-    def test_localparts_of_stores(self) -> None:
-        """They are lower-cased; what today's grammar forbids is refused."""
-        self.assertEqual(str(UserId.of(" Alice.B ", "a.org")), "@alice.b:a.org")
-        for localpart in ("", "a b", "é", "a:b", "a@b", "a\0", "x" * 255):
+    def test_names_in_stores(self) -> None:
+        """They are lower-cased; what today's grammar forbids is escaped."""
+        for name, localpart in (
+            (" Alice.B ", "alice.b"),
+            ("a=b", "a=b"),
+            ("j=c3=b6rg", "j=c3=b6rg"),
+            ("JÖRG", "j=c3=b6rg"),
+            ("a b", "a=20b"),
+            ("a:b@c", "a=3ab=40c"),
+            ("a=b c", "a=3db=20c"),
+        ):
+            self.assertEqual(UserId.of(name, "a.org"), UserId(localpart, "a.org"))
+        for name in ("", " ", "a\0", "a\nb", "a\ud800", "x" * 255, "é" * 60):
             with self.assertRaises(IllegalIdentifier):
-                UserId.of(localpart, "a.org")
+                UserId.of(name, "a.org")
+
+    def test_names_of_users(self) -> None:
+        """A store may know a user by the localpart, and by what it stands for."""
+        for localpart, names in (
+            ("alice", ("alice",)),
+            ("j=c3=b6rg", ("j=c3=b6rg", "jörg")),
+            ("a=3db=20c", ("a=3db=20c", "a=b c")),
+            ("a=3db", ("a=3db",)),
+            ("a=ff", ("a=ff",)),
+            ("a=00b", ("a=00b",)),
+            ("Jörg", ("Jörg",)),
+        ):
+            self.assertEqual(UserId(localpart, "a.org").names, names)
+
+    @given(st.text(max_size=40))
+    def test_any_name_there_and_back(self, name: str) -> None:
+        """Whoever has a legal ID is found by it under the name in the store."""
+        with contextlib.suppress(IllegalIdentifier):
+            user_id = UserId.of(name, "a.org")
+            self.assertEqual(UserId.parse(str(user_id)), user_id)
+            self.assertIn(name.strip().lower(), user_id.names)
 
     @given(st.text())
     def test_any_text_is_an_id_or_not(self, text: str) -> None:

@@ -90,7 +90,7 @@ class MemorySettingsTests(SynchronousTestCase):
         found = self.problems(
             {"username": "ann", "threepids": [mail]},
             {"username": "ANN"},
-            {"username": "no such name"},
+            {"username": " "},
             {
                 "username": "bea",
                 "threepids": [

@@ -213,7 +213,7 @@ class FileTests(SynchronousTestCase):
 
     def test_many_bad_rows_are_one_short_line(self) -> None:
         """A file that is wrong throughout does not flood the log."""
-        rows = "bad name,,,,,\n" * 5000
+        rows = "bad\aname,,,,,\n" * 5000
         self.path.write_text(f"{HEAD}\n{rows}", encoding="utf-8")
         self.assertEqual(self.found(), set())
         (line,) = self.log_lines()

@@ -1,5 +1,6 @@
 """How the entries of a directory and Matrix users are called after each other."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -21,12 +22,12 @@ class Naming(Protocol):
         :raise IllegalIdentifier: If it names none.
         """
 
-    def value(self, user_id: UserId) -> str | None:
+    def values(self, user_id: UserId) -> Sequence[str]:
         """
-        What the attribute must hold for a user, in whatever case.
+        What the attribute may hold for a user, in whatever case.
 
         :param user_id: In canonical form.
-        :return: ``None`` for a user who cannot be in this directory.
+        :return: Nothing for a user who cannot be in this directory.
         """
 
 
@@ -41,9 +42,9 @@ class ByLocalpart:
         """The user with this localpart, lower-cased."""
         return UserId.of(value, self.domain)
 
-    def value(self, user_id: UserId) -> str | None:
-        """The localpart."""
-        return user_id.localpart if user_id.server_name == self.domain else None
+    def values(self, user_id: UserId) -> Sequence[str]:
+        """The localpart, or what it stands for."""
+        return user_id.names if user_id.server_name == self.domain else ()
 
 
 @frozen
@@ -57,9 +58,9 @@ class ByUserId:
         historical = UserId.parse(value.strip())
         return UserId.of(historical.localpart, historical.server_name)
 
-    def value(self, user_id: UserId) -> str | None:
+    def values(self, user_id: UserId) -> Sequence[str]:
         """The user ID itself."""
-        return str(user_id)
+        return tuple(f"@{name}:{user_id.server_name}" for name in user_id.names)
 
 
 @frozen
@@ -89,15 +90,19 @@ class ByPrincipalName:
             return UserId.of(login, self.domain)
         return UserId.of(f"{login}/{domain}", self.domain)
 
-    def value(self, user_id: UserId) -> str | None:
+    def values(self, user_id: UserId) -> Sequence[str]:
         """The principal name."""
         if user_id.server_name != self.domain:
-            return None
-        login, slash, domain = user_id.localpart.rpartition("/")
+            return ()
+        found = (self._value(name) for name in user_id.names)
+        return tuple(value for value in found if value is not None)
+
+    def _value(self, name: str) -> str | None:
+        login, slash, domain = name.rpartition("/")
         if slash:
             is_default = domain == self.default.lower()
             return f"{login}@{domain}" if login and domain and not is_default else None
-        return f"{domain}@{self.default}" if self.default else None
+        return f"{name}@{self.default}" if self.default else None
 
 
 def canonical(user_id: UserId) -> UserId | None:

@@ -57,10 +57,11 @@ class Tree:
         :param restriction: Only entries for which this holds; ``None`` for all.
         """
         wanted = canonical(user_id)
-        value = None if wanted is None else self.reader.naming.value(wanted)
-        if value is None:
+        naming = self.reader.naming
+        values = () if wanted is None else naming.values(wanted)
+        if not values:
             return []
-        has_name = filters.equal(self.reader.naming.attribute, value)
+        has_name = filters.any_of([filters.equal(naming.attribute, v) for v in values])
         entries = await self.entries(restricted(has_name, restriction), attributes)
         return [each for each in self.reader.named(entries) if each[1] == wanted]
 

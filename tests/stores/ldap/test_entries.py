@@ -45,14 +45,14 @@ class UserTests(SynchronousTestCase):
 
     def test_first_legal_value_counts(self) -> None:
         """Values that are no user ID are passed over."""
-        values = [b"\xff\xfe", "jörg", "", "ann"]
+        values = [b"\xff\xfe", "a\0b", "", "ann"]
         found = READER.user_id(entry(saMAccountName=values))
         self.assertEqual(found, UserId("ann", "example.org"))
 
     def test_nobody(self) -> None:
         """Without a legal value an entry is nobody."""
         self.assertIsNone(READER.user_id(entry()))
-        self.assertIsNone(READER.user_id(entry(saMAccountName=["a b"])))
+        self.assertIsNone(READER.user_id(entry(saMAccountName=["a\nb"])))
         self.assertIsNone(MXIDS.user_id(entry(saMAccountName=["ann"])))
 
     def test_order_of_dns(self) -> None:
