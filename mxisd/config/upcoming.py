@@ -24,7 +24,6 @@ UPCOMING = (
     "matrix.identity",
     "notification",
     "register",
-    "rest",
     "session",
     "sql",
     "storage.provider.postgresql",

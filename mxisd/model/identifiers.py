@@ -114,14 +114,14 @@ class UserId:
         ``Jörg`` becomes ``j=c3=b6rg``. One without stays as it is, since it may be
         escaped already.
 
-        :raise IllegalIdentifier: If the name is empty, too long, or has control
-            characters.
+        :raise IllegalIdentifier: If the name is empty, too long, has control
+            characters, or begins as whole user IDs do.
 
         Source: Matrix specification v1.19, appendices, "Mapping from other character
         sets".
         """
         lowered = localpart.strip().lower()
-        if not lowered or _NEVER.search(lowered):
+        if not lowered or lowered.startswith("@") or _NEVER.search(lowered):
             raise IllegalIdentifier("not a name")
         if _LOCALPART.fullmatch(lowered) is None:
             lowered = _escaped(lowered)

@@ -101,7 +101,16 @@ class UserIdTests(SynchronousTestCase):
             ("a=b c", "a=3db=20c"),
         ):
             self.assertEqual(UserId.of(name, "a.org"), UserId(localpart, "a.org"))
-        for name in ("", " ", "a\0", "a\nb", "a\ud800", "x" * 255, "é" * 60):
+        for name in (
+            "",
+            " ",
+            "@a:b.org",
+            "a\0",
+            "a\nb",
+            "a\ud800",
+            "x" * 255,
+            "é" * 60,
+        ):
             with self.assertRaises(IllegalIdentifier):
                 UserId.of(name, "a.org")
 

@@ -12,9 +12,10 @@ from mxisd.plugins import find_factories
 from mxisd.stores.ldap.presets import Preset
 from mxisd.stores.ldap.settings import LdapSettings
 from mxisd.stores.memory import MemorySettings
+from mxisd.stores.rest.settings import RestSettings
 
 PAGES = Path(mxisd.__file__).parent.parent / "docs" / "stores"
-SETTINGS = {"ldap": LdapSettings, "memory": MemorySettings}
+SETTINGS = {"ldap": LdapSettings, "memory": MemorySettings, "rest": RestSettings}
 PRODUCTS = {
     Preset.AD: "active_directory",
     Preset.OPENLDAP: "openldap",

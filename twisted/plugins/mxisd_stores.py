@@ -7,3 +7,4 @@ memory = StoreMaker(
 )
 ldap = StoreMaker("ldap", "mxisd.stores.ldap.factory", "An LDAP directory")
 netiq = StoreMaker("netiq", "mxisd.stores.ldap.netiq", "A NetIQ eDirectory")
+rest = StoreMaker("rest", "mxisd.stores.rest.factory", "A web application")

@@ -264,7 +264,7 @@ class Endpoints:
     """
 
     reactor: Any
-    trust: Trust
+    trust: IPolicyForHTTPS
     schemes: frozenset[bytes]
     route: Route | None = None
 

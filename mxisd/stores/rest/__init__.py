@@ -1,0 +1,1 @@
+"""The REST store: people behind a web application that speaks mxisd's own format."""

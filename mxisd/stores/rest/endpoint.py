@@ -1,0 +1,99 @@
+"""One URL of a back end, and what goes wrong with it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from mxisd.drivers.http.json_client import JsonClient, JsonReply
+from mxisd.errors import Misconfigured, StoreUnavailable
+from mxisd.model.threepids import ThreePid
+from mxisd.stores.rest import wire
+
+NOT_FOUND = 404
+METHOD_NOT_ALLOWED = 405
+
+log = Logger()
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """
+    Where a question goes.
+
+    :ivar store: The store's name, for the log.
+    :ivar key: The key of the configuration, for whoever is to mend it.
+    """
+
+    store: str
+    key: str
+    url: str
+    client: JsonClient
+
+    async def ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        """
+        Put a question.
+
+        :return: The answer, which is a JSON object.
+        :raise Misconfigured: If there is nothing at the URL.
+        :raise StoreUnavailable: If there is no such answer.
+        """
+        reply = await self._reply(question)
+        if reply.status == NOT_FOUND:
+            raise Misconfigured(self.key, "the server answered 404: no such path")
+        # A back end that has crashed may well answer 200, and nothing.
+        return self._object(reply.document)
+
+    async def find(self, question: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """
+        Put a question to which 404, or nothing, is an answer.
+
+        :return: ``None`` for that.
+        """
+        reply = await self._reply(question)
+        if reply.status == NOT_FOUND or reply.document is None:
+            return None
+        return self._object(reply.document)
+
+    async def _reply(self, question: Mapping[str, Any]) -> JsonReply:
+        wanted = {NOT_FOUND, METHOD_NOT_ALLOWED}
+        try:
+            reply = await self.client.post(self.url, question, wanted=wanted)
+        except Misconfigured:
+            raise
+        except StoreUnavailable as error:
+            raise self.failed(str(error)) from error
+        if reply.status == METHOD_NOT_ALLOWED:
+            raise Misconfigured(self.key, "the server answered 405: it takes no POST")
+        return reply
+
+    def _object(self, document: Any) -> Mapping[str, Any]:
+        if not isinstance(document, dict):
+            raise self.failed("the answer is no JSON object")
+        return document
+
+    def failed(self, problem: str) -> StoreUnavailable:
+        """
+        Say what is wrong with an answer.
+
+        :param problem: No secret and no address in it.
+        """
+        return StoreUnavailable(f"{self.key}: {problem}")
+
+    def threepids(self, value: Any) -> frozenset[ThreePid]:
+        """Read the legal 3PIDs of a list; anything else is an empty one."""
+        read = [wire.threepid(each) for each in wire.items(value)]
+        self.report(read.count(None))
+        return frozenset(each for each in read if each is not None)
+
+    def report(self, left_out: int) -> None:
+        """Log that so many parts of an answer were of no use."""
+        if left_out:
+            log.warn(
+                "{store}: {count} entries in an answer of {key} have an illegal user "
+                "ID or 3PID, or lack a part; they are left out",
+                store=self.store,
+                count=left_out,
+                key=self.key,
+            )

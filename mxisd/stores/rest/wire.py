@@ -1,0 +1,95 @@
+"""JSON values -> the model's; what is illegal is ``None``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mxisd.model.identifiers import IllegalIdentifier, UserId
+from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+
+
+def is_unicode(*texts: str) -> bool:
+    """Whether JSON in UTF-8 can say these texts: none has half a character."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def user_id(value: Any, domain: str) -> UserId | None:
+    """
+    Read ``{"type": "localpart|mxid", "value": …}``.
+
+    :param domain: The server name of users known by localpart.
+    """
+    if not isinstance(value, Mapping):
+        return None
+    kind, text = value.get("type"), value.get("value")
+    if not isinstance(kind, str) or not isinstance(text, str):
+        return None
+    match kind.strip().lower():
+        case "localpart":
+            return _by_localpart(text, domain)
+        case "mxid":
+            return _by_user_id(text)
+    return None
+
+
+def any_user_id(value: Any, domain: str) -> UserId | None:
+    """Read a whole user ID, or a localpart."""
+    if not isinstance(value, str):
+        return None
+    is_whole = value.strip().startswith("@")
+    return _by_user_id(value) if is_whole else _by_localpart(value, domain)
+
+
+def threepid(value: Any) -> ThreePid | None:
+    """Read ``{"medium": …, "address": …}``."""
+    if not isinstance(value, Mapping):
+        return None
+    medium, address = value.get("medium"), value.get("address")
+    if not isinstance(medium, str) or not isinstance(address, str):
+        return None
+    try:
+        return canonical(medium, address)
+    except IllegalThreePid:
+        return None
+
+
+def association(value: Any, domain: str) -> tuple[ThreePid, UserId] | None:
+    """Read a 3PID with its owner as ``id``."""
+    key = threepid(value)
+    owner = None if key is None else user_id(value.get("id"), domain)
+    return None if key is None or owner is None else (key, owner)
+
+
+def items(value: Any) -> Sequence[Any]:
+    """Read a list; anything else is an empty one."""
+    return value if isinstance(value, list) else ()
+
+
+def texts(value: Any) -> frozenset[str]:
+    """Read the texts in a list that say something."""
+    return frozenset(
+        each for each in items(value) if isinstance(each, str) and each.strip()
+    )
+
+
+def name(value: Any) -> str | None:
+    """Read a name that says something."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _by_localpart(text: str, domain: str) -> UserId | None:
+    try:
+        return UserId.of(text, domain)
+    except IllegalIdentifier:
+        return None
+
+
+def _by_user_id(text: str) -> UserId | None:
+    try:
+        historical = UserId.parse(text.strip())
+        return UserId.of(historical.localpart, historical.server_name)
+    except IllegalIdentifier:
+        return None
