@@ -7,6 +7,7 @@ public addresses only, a new connection for each request.
 """
 
 from collections.abc import Mapping, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -178,7 +179,17 @@ class HttpClients:
 
     @stores.default
     def _treq(self) -> HTTPClient:
-        return HTTPClient(self.configured.agent(STORE_LIMIT_BYTES, STORE_SECONDS))
+        agent = self.configured.agent(STORE_LIMIT_BYTES, STORE_SECONDS)
+        return HTTPClient(agent, nobodys_cookies())
+
+
+def nobodys_cookies() -> Any:
+    """
+    A jar that keeps nothing.
+
+    A server's cookie for one user must not go along with the next one's question.
+    """
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def http_clients(

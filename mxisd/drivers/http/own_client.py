@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
 
 from attrs import define, field, frozen
@@ -21,7 +20,11 @@ from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from mxisd.drivers.http.bounds import BoundedAgent
-from mxisd.drivers.http.clients import STORE_LIMIT_BYTES, STORE_SECONDS
+from mxisd.drivers.http.clients import (
+    STORE_LIMIT_BYTES,
+    STORE_SECONDS,
+    nobodys_cookies,
+)
 from mxisd.drivers.http.connections import Endpoints
 from mxisd.errors import Misconfigured
 
@@ -154,9 +157,7 @@ def own_client(reactor: Any, files: TlsFiles, *, user_agent: str) -> OwnClient:
         limit_bytes=STORE_LIMIT_BYTES,
         seconds=STORE_SECONDS,
     )
-    # A server's cookie for one user must not go along with the next one's question.
-    nobodys = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-    return OwnClient(HTTPClient(agent, nobodys), pool)  # type: ignore[arg-type]
+    return OwnClient(HTTPClient(agent, nobodys_cookies()), pool)
 
 
 def _key(pem: bytes) -> Any:

@@ -170,6 +170,15 @@ class ConfiguredTests(HttpTestCase):
         response = await self.clients.stores.get(url)
         self.assertEqual(await treq.json_content(response), {"b": [2]})
 
+    async def test_stores_get_no_cookies(self) -> None:
+        """What a server wants to remember of one question is forgotten at the next."""
+        answer = Answer(b"{}", set_cookie="user=alice")
+        url = self.plain_url(site(answer))
+        for _ in range(2):
+            await treq.content(await self.clients.stores.get(url))
+        cookies = [request.getHeader(b"cookie") for request in answer.requests]
+        self.assertEqual(cookies, [None, None])
+
     def test_a_bad_ca_file_is_a_configuration_error(self) -> None:
         """A file that is missing or holds no certificate names its key."""
         empty = Path(self.mktemp())
