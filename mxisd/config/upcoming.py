@@ -14,7 +14,6 @@ UPCOMING = (
     "auth",
     "directory",
     "dns.overwrite.homeserver.client",
-    "exec",
     "firebase",
     "forward",
     "internal",
@@ -49,6 +48,7 @@ RENAMED: Mapping[str, str] = {
 """What the documentation said, and what the programs read."""
 
 NEEDLESS: Mapping[str, str] = {
+    "exec.identity.priority": "the order of the stores counts",
     "hashing.hashStorageType": "the index is always a file in hashing.directory",
 }
 """Keys that have no meaning any more, and why."""

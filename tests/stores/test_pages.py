@@ -9,13 +9,19 @@ import mxisd
 from mxisd.config.reference import render
 from mxisd.config.structure import Section
 from mxisd.plugins import find_factories
+from mxisd.stores.command.settings import ExecSettings
 from mxisd.stores.ldap.presets import Preset
 from mxisd.stores.ldap.settings import LdapSettings
 from mxisd.stores.memory import MemorySettings
 from mxisd.stores.rest.settings import RestSettings
 
 PAGES = Path(mxisd.__file__).parent.parent / "docs" / "stores"
-SETTINGS = {"ldap": LdapSettings, "memory": MemorySettings, "rest": RestSettings}
+SETTINGS = {
+    "exec": ExecSettings,
+    "ldap": LdapSettings,
+    "memory": MemorySettings,
+    "rest": RestSettings,
+}
 PRODUCTS = {
     Preset.AD: "active_directory",
     Preset.OPENLDAP: "openldap",

@@ -8,3 +8,6 @@ memory = StoreMaker(
 ldap = StoreMaker("ldap", "mxisd.stores.ldap.factory", "An LDAP directory")
 netiq = StoreMaker("netiq", "mxisd.stores.ldap.netiq", "A NetIQ eDirectory")
 rest = StoreMaker("rest", "mxisd.stores.rest.factory", "A web application")
+exec_ = StoreMaker(
+    "exec", "mxisd.stores.command.factory", "Programs of your own that know users"
+)

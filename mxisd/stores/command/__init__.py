@@ -1,0 +1,1 @@
+"""Programs of the operator as an identity store."""

@@ -1,0 +1,146 @@
+"""3PID lookups by programs, and the list of everybody that a program prints."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from attrs import define, field, frozen
+from zope.interface import implementer
+
+from mxisd.interfaces import BATCH_LIMIT, IAssociationSource, IThreePidLookup, Put
+from mxisd.model.identifiers import UserId
+from mxisd.model.threepids import ThreePid
+from mxisd.stores.command.outputs import Row
+from mxisd.stores.command.questions import Question
+from mxisd.stores.command.settings import OutputType
+from mxisd.stores.command.tables import row
+from mxisd.stores.command.templates import Unsayable, cell
+from mxisd.stores.command.together import together
+
+Pair = tuple[ThreePid, UserId]
+
+
+@implementer(IThreePidLookup)
+@frozen
+class SingleLookup:
+    """Asks for one 3PID after the other, several at the same time."""
+
+    question: Question
+
+    async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
+        """Run the program for each; what it cannot answer spoils the whole."""
+        owners = await together([self._owner(each) for each in threepids])
+        return {each: o for each, o in zip(threepids, owners, strict=True) if o}
+
+    async def _owner(self, threepid: ThreePid) -> UserId | None:
+        values = {"medium": threepid.medium, "address": threepid.address}
+        answer = await self.question.ask(values)
+        owner = self.question.read(self.question.output.owner, answer.text)
+        if owner is None:
+            return None
+        user_id = self.question.read(lambda _: self.question.users.called(owner), "")
+        self.question.command.report_left_out(user_id is None)
+        return user_id
+
+
+@implementer(IThreePidLookup)
+@frozen
+class BulkLookup:
+    """Asks one program for all 3PIDs at once."""
+
+    question: Question
+
+    async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
+        """
+        Write the 3PIDs to the program.
+
+        What it was not asked for is ignored; of two owners the first one counts.
+        """
+        asked = [each for each in threepids if _is_sayable(each)]
+        if not asked:
+            return {}
+        stdin = written(asked, self.question.command.call.input_type)
+        answer = await self.question.ask({}, stdin)
+        rows = self.question.rows(answer.text)
+        pairs = [self.question.users.association(each) for each in rows]
+        self.question.command.report_left_out(pairs.count(None))
+        found: dict[ThreePid, UserId] = {}
+        for threepid, user_id in filter(None, pairs):
+            if threepid in threepids:
+                found.setdefault(threepid, user_id)
+        return found
+
+
+def written(threepids: Iterable[ThreePid], input_type: str | None) -> bytes:
+    """3PIDs as a program reads them."""
+    if input_type == "json":
+        asked = [{"medium": t.medium, "address": t.address} for t in threepids]
+        return json.dumps({"lookup": asked}, ensure_ascii=False).encode()
+    return "".join(f"{each.medium}\t{each.address}\n" for each in threepids).encode()
+
+
+def _is_sayable(threepid: ThreePid) -> bool:
+    try:
+        return bool(cell(threepid.medium) and cell(threepid.address))
+    except Unsayable:
+        return False
+
+
+@define
+class _Listing:
+    """Puts what is right, and counts what is not."""
+
+    question: Question
+    put: Put
+    left_out: int = 0
+    _waiting: list[Pair] = field(factory=list)
+
+    async def add(self, printed: Row | None) -> None:
+        pair = self.question.users.association(printed)
+        if pair is None:
+            self.left_out += 1
+            return
+        self._waiting.append(pair)
+        if len(self._waiting) == BATCH_LIMIT:
+            await self.flush()
+
+    async def flush(self) -> None:
+        batch, self._waiting = self._waiting, []
+        if batch:
+            await self.put(batch)
+
+
+@implementer(IAssociationSource)
+@frozen
+class ExecListing:
+    """
+    Lists whom a program lists.
+
+    :ivar stdin: What the program is told, if anything.
+    """
+
+    question: Question
+    stdin: bytes | None = None
+
+    async def associations(self, put: Put) -> None:
+        """Hand over lines as they are printed; a JSON document when it is complete."""
+        listing = _Listing(self.question, put)
+        if self.question.command.call.output_type is OutputType.PLAIN:
+            await self._lines(listing)
+        else:
+            await self._document(listing)
+        await listing.flush()
+        self.question.command.report_left_out(listing.left_out)
+
+    async def _lines(self, listing: _Listing) -> None:
+        async def take(line: str) -> None:
+            if line.strip():
+                await listing.add(row(line))
+
+        await self.question.command.each_line(take, self.stdin)
+
+    async def _document(self, listing: _Listing) -> None:
+        text = await self.question.command.whole_list(self.stdin)
+        if not text.strip():
+            raise self.question.command.nonsense("nothing instead of a list")
+        for each in self.question.rows(text):
+            await listing.add(each)
