@@ -24,7 +24,6 @@ UPCOMING = (
     "notification",
     "register",
     "session",
-    "sql",
     "storage.provider.postgresql",
     "synapseSql",
     "threepid",

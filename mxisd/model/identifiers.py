@@ -120,7 +120,8 @@ class UserId:
         Source: Matrix specification v1.19, appendices, "Mapping from other character
         sets".
         """
-        lowered = localpart.strip().lower()
+        # The sign for Kelvin becomes a k: somebody else.
+        lowered = localpart.strip().replace("\u212a", "\0").lower()
         if not lowered or lowered.startswith("@") or _NEVER.search(lowered):
             raise IllegalIdentifier("not a name")
         if _LOCALPART.fullmatch(lowered) is None:

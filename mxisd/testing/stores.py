@@ -83,7 +83,7 @@ BOB = Person(
 )
 SILENT = Person(username="silent", display_name="Silent One")
 ODD = Person(
-    username="Jörg (Ünal)",
+    username="Jörg (ünal)",
     password="hush",
     display_name="Jörg Ünal",
     threepids=[(EMAIL, "joerg@example.org")],

@@ -289,8 +289,10 @@ class MxisdTests(SynchronousTestCase):
 
     def test_the_stores(self) -> None:
         """Numbers without quotes are the texts they were."""
-        memory, ldap = self.found.config.stores
-        self.assertEqual((memory.name, ldap.name), ("memory", "ldap"))
+        memory, ldap, sql = self.found.config.stores
+        names = (memory.name, ldap.name, sql.name)
+        self.assertEqual(names, ("memory", "ldap", "sql"))
+        self.assertEqual(sql.settings.address.database, "users")
         self.assertEqual(ldap.settings.connection.bind_password.value, "0123456")
         self.assertEqual(ldap.settings.attribute.uid.value, "sAMAccountName")
         self.assertEqual(memory.settings.identities[0].username, "john")

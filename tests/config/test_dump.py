@@ -92,9 +92,10 @@ class DumpTests(SynchronousTestCase):
                 self.assertNotIn(secret, dumped)
         config = loaded(MXISD, factories=find_factories()).config
         values = yaml.safe_load(dump(config))
-        memory, ldap = values["stores"]
+        memory, ldap, sql = values["stores"]
         self.assertEqual(memory["identities"][0]["password"], MASK)
         self.assertEqual(ldap["connection"]["bindPassword"], MASK)
+        self.assertEqual(sql["connection"], MASK)
 
     def test_an_empty_secret_is_shown_as_such(self) -> None:
         """It is no password, and must not look like one."""

@@ -14,6 +14,7 @@ from mxisd.stores.ldap.presets import Preset
 from mxisd.stores.ldap.settings import LdapSettings
 from mxisd.stores.memory import MemorySettings
 from mxisd.stores.rest.settings import RestSettings
+from mxisd.stores.sql.settings import SqlSettings
 
 PAGES = Path(mxisd.__file__).parent.parent / "docs" / "stores"
 SETTINGS = {
@@ -21,6 +22,7 @@ SETTINGS = {
     "ldap": LdapSettings,
     "memory": MemorySettings,
     "rest": RestSettings,
+    "sql": SqlSettings,
 }
 PRODUCTS = {
     Preset.AD: "active_directory",

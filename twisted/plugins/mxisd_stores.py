@@ -11,3 +11,4 @@ rest = StoreMaker("rest", "mxisd.stores.rest.factory", "A web application")
 exec_ = StoreMaker(
     "exec", "mxisd.stores.command.factory", "Programs of your own that know users"
 )
+sql = StoreMaker("sql", "mxisd.stores.sql.factory", "Tables of an SQL database")

@@ -1,0 +1,1 @@
+"""Databases of others, asked in SQL: SQLite, PostgreSQL, MariaDB and MySQL."""

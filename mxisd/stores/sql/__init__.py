@@ -1,0 +1,1 @@
+"""People in the tables of a database."""
