@@ -25,7 +25,7 @@ IMPORTED_AS = {
     "service-identity": "service_identity",
     "zope.interface": "zope",
 }
-OPTIONAL = {"psycopg2", "pymysql", "txpostgres"}
+OPTIONAL = {"jwt", "psycopg2", "pymysql", "txpostgres"}
 """What only some stores need; each is an extra."""
 
 HELD_BACK = {"pyparsing"}

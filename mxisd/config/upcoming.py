@@ -14,7 +14,6 @@ UPCOMING = (
     "auth",
     "directory",
     "dns.overwrite.homeserver.client",
-    "firebase",
     "forward",
     "internal",
     "invite",
@@ -28,7 +27,6 @@ UPCOMING = (
     "synapseSql",
     "threepid",
     "view",
-    "wordpress",
 )
 """Sections and keys of parts that are not built yet: read, and without effect."""
 

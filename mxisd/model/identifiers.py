@@ -130,6 +130,18 @@ class UserId:
         _check_length(str(user_id))
         return user_id
 
+    @classmethod
+    def unescaped(cls, localpart: str, server_name: str) -> "UserId":
+        """
+        The same for stores that could not be asked by an escaped name.
+
+        :raise IllegalIdentifier: Also if the name would have to be escaped.
+        """
+        user_id = cls.of(localpart, server_name)
+        if user_id.localpart != localpart.strip().lower():
+            raise IllegalIdentifier("not a legal localpart")
+        return user_id
+
     @property
     def names(self) -> tuple[str, ...]:
         """What a store may call the user: the localpart, and what it stands for."""

@@ -114,6 +114,13 @@ class UserIdTests(SynchronousTestCase):
             with self.assertRaises(IllegalIdentifier):
                 UserId.of(name, "a.org")
 
+    def test_names_that_need_no_escapes(self) -> None:
+        """Where names cannot be escaped, only legal localparts will do."""
+        self.assertEqual(UserId.unescaped(" Ann=b ", "a.org"), UserId("ann=b", "a.org"))
+        for name in ("jörg", "a b", "a@b", ""):
+            with self.assertRaises(IllegalIdentifier):
+                UserId.unescaped(name, "a.org")
+
     def test_names_of_users(self) -> None:
         """A store may know a user by the localpart, and by what it stands for."""
         for localpart, names in (

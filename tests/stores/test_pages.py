@@ -10,19 +10,23 @@ from mxisd.config.reference import render
 from mxisd.config.structure import Section
 from mxisd.plugins import find_factories
 from mxisd.stores.command.settings import ExecSettings
+from mxisd.stores.firebase.settings import FirebaseSettings
 from mxisd.stores.ldap.presets import Preset
 from mxisd.stores.ldap.settings import LdapSettings
 from mxisd.stores.memory import MemorySettings
 from mxisd.stores.rest.settings import RestSettings
 from mxisd.stores.sql.settings import SqlSettings
+from mxisd.stores.wordpress.settings import WordPressSettings
 
 PAGES = Path(mxisd.__file__).parent.parent / "docs" / "stores"
 SETTINGS = {
     "exec": ExecSettings,
+    "firebase": FirebaseSettings,
     "ldap": LdapSettings,
     "memory": MemorySettings,
     "rest": RestSettings,
     "sql": SqlSettings,
+    "wordpress": WordPressSettings,
 }
 PRODUCTS = {
     Preset.AD: "active_directory",

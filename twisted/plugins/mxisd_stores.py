@@ -11,4 +11,10 @@ rest = StoreMaker("rest", "mxisd.stores.rest.factory", "A web application")
 exec_ = StoreMaker(
     "exec", "mxisd.stores.command.factory", "Programs of your own that know users"
 )
+firebase = StoreMaker(
+    "firebase", "mxisd.stores.firebase.factory", "The accounts of a Firebase project"
+)
+wordpress = StoreMaker(
+    "wordpress", "mxisd.stores.wordpress.factory", "The users of a WordPress site"
+)
 sql = StoreMaker("sql", "mxisd.stores.sql.factory", "Tables of an SQL database")
