@@ -13,6 +13,7 @@
 
 VENV = .venv
 OLDEST = .venv-oldest
+SYNAPSE = .venv-synapse
 BIN = $(VENV)/bin
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 PROJECT = setup.cfg setup.py pyproject.toml
@@ -22,7 +23,7 @@ PROJECT = setup.cfg setup.py pyproject.toml
 run: $(VENV)/has-server
 	$(BIN)/twistd -n --pidfile= mxisd -c sample.yaml
 
-test: $(VENV)/has-tools
+test: $(VENV)/has-tools $(SYNAPSE)/has-synapse
 	.ci/packages
 	$(BIN)/python .ci/run_tests.py all
 
@@ -48,7 +49,7 @@ changes: $(VENV)/has-tools
 	$(BIN)/towncrier build --draft --version next
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist docs/_build _trial_temp* .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(SYNAPSE) build dist docs/_build _trial_temp* .hypothesis
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 
 # The stamps say what a virtual environment has; a change of the project's metadata
@@ -74,4 +75,10 @@ $(VENV)/has-tools: $(VENV)/is-there $(PROJECT)
 $(OLDEST)/has-tools: $(OLDEST)/is-there .ci/oldest.py $(PROJECT)
 	$(OLDEST)/bin/python .ci/oldest.py setup.cfg > $(OLDEST)/constraints.txt
 	$(OLDEST)/$(PIP) -c $(OLDEST)/constraints.txt -e '.[test]'
+	@touch $@
+
+$(SYNAPSE)/has-synapse: .ci/venv .ci/synapse.txt
+	@echo "Installing Synapse into $(SYNAPSE) for the tests; this takes half a minute."
+	.ci/venv $(SYNAPSE)
+	$(SYNAPSE)/$(PIP) -r .ci/synapse.txt
 	@touch $@

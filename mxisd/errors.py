@@ -112,6 +112,11 @@ class Misconfigured(StoreUnavailable):
         self.path = path
         self.problem = problem
 
+    @property
+    def as_problem(self) -> "Problem":
+        """The same for a self-check."""
+        return Problem(self.path, self.problem)
+
 
 class RecordsUnavailable(Unavailable):
     """Our own tables could not be read or written."""

@@ -24,7 +24,6 @@ UPCOMING = (
     "register",
     "session",
     "storage.provider.postgresql",
-    "synapseSql",
     "threepid",
     "view",
 )
@@ -47,6 +46,7 @@ RENAMED: Mapping[str, str] = {
 NEEDLESS: Mapping[str, str] = {
     "exec.identity.priority": "the order of the stores counts",
     "hashing.hashStorageType": "the index is always a file in hashing.directory",
+    "synapseSql.legacyRoomNames": "names of rooms come from where Synapse has them",
 }
 """Keys that have no meaning any more, and why."""
 

@@ -27,6 +27,16 @@ UNKNOWN_USER = (
 )
 """A hash of nothing, to spend time on where there is no user."""
 
+_COSTS = (
+    (re.compile(r"\$2[aby]\$([0-9]{1,9})\$"), 16),
+    (re.compile(r"\$[56]\$rounds=([0-9]{1,9})\$"), 1_000_000),
+    (re.compile(r"pbkdf2[a-z0-9_-]*\$([0-9]{1,9})\$"), 10_000_000),
+    (re.compile(r"\$argon2.*[$,]m=([0-9]{1,9}),"), 1 << 20),
+    (re.compile(r"\$argon2.*,t=([0-9]{1,9}),"), 100),
+)
+"""The most work that forms may ask for; a damaged hash must not keep a thread."""
+
+_PHPASS_COSTS = tuple("56789ABCDEFGHIJ")
 _BCRYPT_BYTES = 72
 _SCRYPT_MEMORY = 1 << 30
 _PASSLIB_SCRYPT = re.compile(
@@ -84,8 +94,19 @@ def _form(stored: str) -> tuple[Callable[[bytes, str], bool], str]:
     text = f"${text}" if text.startswith(("argon2i", "2b$", "2a$", "2y$")) else text
     for prefix, form in _FORMS.items():
         if text.startswith(prefix):
+            _check_cost(text)
             return form, text
     raise FormRefused("a form that is unknown, or too weak")
+
+
+def _check_cost(text: str) -> None:
+    for pattern, most in _COSTS:
+        match = pattern.search(text)
+        if match is not None and int(match[1]) > most:
+            raise FormRefused("a hash that takes too long")
+    # phpass has a letter for the power of two.
+    if text.startswith(("$P$", "$H$")) and text[3:4] not in _PHPASS_COSTS:
+        raise FormRefused("a hash that takes too long")
 
 
 def _bcrypt(password: bytes, text: str) -> bool:

@@ -312,11 +312,10 @@ class Ma1sdTests(SynchronousTestCase):
         self.assertNotIn(0, lines)
         by_path = {each.path: each.text for each in self.found.warnings}
         unbuilt = by_path.pop("dns.overwrite.homeserver.client")
-        for key in ("storage.provider.postgresql", "synapseSql", "logging.requests"):
+        for key in ("storage.provider.postgresql", "logging.requests"):
             self.assertIn(key, unbuilt)
-        self.assertEqual(
-            set(by_path), {"hashing.delay", "hashing.hashStorageType", "ldap.lookup"}
-        )
+        expected = {"hashing.delay", "hashing.hashStorageType", "ldap.lookup"}
+        self.assertEqual(set(by_path), {*expected, "synapseSql.legacyRoomNames"})
 
     def test_what_is_built_is_read(self) -> None:
         """Under the names it had."""
@@ -326,7 +325,9 @@ class Ma1sdTests(SynchronousTestCase):
         self.assertFalse(config.account_config.allow_only_trust_domains)
         policy = config.policy.policies["terms_of_service"]
         self.assertEqual((policy.version, list(policy.terms)), ("1.0", ["en", "no"]))
-        (ldap,) = config.stores
+        ldap, synapse = config.stores
+        self.assertEqual(synapse.settings.address.host, "matrix-postgres")
+        self.assertEqual(synapse.settings.address.password.value, "a b")
         self.assertTrue(ldap.settings.identity.lookup)
         self.assertEqual(ldap.settings.default_domain, "example.org")
         self.assertEqual(ldap.settings.attribute.uid.value, "userPrincipalName")

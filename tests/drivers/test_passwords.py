@@ -125,6 +125,20 @@ class FormTests(SynchronousTestCase):
                 continue
             self.assertFalse(answer, name)
 
+    def test_hashes_that_take_too_long_are_refused(self) -> None:
+        """A cost that would keep a thread busy for hours is not paid."""
+        for stored in (
+            "$2b$31$" + "a" * 53,
+            "$6$rounds=999999999$salt$" + "a" * 86,
+            "$P$" + "Z" + "a" * 30,
+            "pbkdf2_sha256$999999999$salt$YWFh",
+            "$pbkdf2-sha512$999999999$c2FsdA$YWFh",
+            "$argon2id$v=19$m=99999999,t=3,p=4$c2FsdHNhbHQ$YWFhYWFhYWE",
+            "$argon2id$v=19$m=64,t=99999,p=4$c2FsdHNhbHQ$YWFhYWFhYWE",
+        ):
+            error = self.refused("x", stored)
+            self.assertIn("too long", str(error))
+
     def test_of_nobody(self) -> None:
         """The hash for users who are not there is one, of no password."""
         self.assertFalse(is_right(Secret("x"), Secret(UNKNOWN_USER), NO_PEPPER))

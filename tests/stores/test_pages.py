@@ -11,21 +11,27 @@ from mxisd.config.structure import Section
 from mxisd.plugins import find_factories
 from mxisd.stores.command.settings import ExecSettings
 from mxisd.stores.firebase.settings import FirebaseSettings
+from mxisd.stores.homeserver_directory import HomeserverDirectorySettings
 from mxisd.stores.ldap.presets import Preset
 from mxisd.stores.ldap.settings import LdapSettings
 from mxisd.stores.memory import MemorySettings
 from mxisd.stores.rest.settings import RestSettings
 from mxisd.stores.sql.settings import SqlSettings
+from mxisd.stores.synapse.api.settings import SynapseApiSettings
+from mxisd.stores.synapse.sql.settings import SynapseSqlSettings
 from mxisd.stores.wordpress.settings import WordPressSettings
 
 PAGES = Path(mxisd.__file__).parent.parent / "docs" / "stores"
 SETTINGS = {
     "exec": ExecSettings,
     "firebase": FirebaseSettings,
+    "homeserverDirectory": HomeserverDirectorySettings,
     "ldap": LdapSettings,
     "memory": MemorySettings,
     "rest": RestSettings,
     "sql": SqlSettings,
+    "synapseApi": SynapseApiSettings,
+    "synapseSql": SynapseSqlSettings,
     "wordpress": WordPressSettings,
 }
 PRODUCTS = {
@@ -48,7 +54,8 @@ class PagesTests(SynchronousTestCase):
     def examples(self, page: str, section: str) -> list[Any]:
         """The sections in a page's examples."""
         blocks = re.findall(r"yaml\n\n((?:    .*\n|\n)+)", self.page(page))
-        return [yaml.safe_load(block)[section] for block in blocks]
+        documents = map(yaml.safe_load, blocks)
+        return [each[section] for each in documents if section in each]
 
     def test_every_product_has_a_page(self) -> None:
         """Its example works as it stands, and is about that product."""

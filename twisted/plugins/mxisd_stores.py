@@ -18,3 +18,14 @@ wordpress = StoreMaker(
     "wordpress", "mxisd.stores.wordpress.factory", "The users of a WordPress site"
 )
 sql = StoreMaker("sql", "mxisd.stores.sql.factory", "Tables of an SQL database")
+synapse_sql = StoreMaker(
+    "synapseSql", "mxisd.stores.synapse.sql.factory", "A Synapse's database"
+)
+synapse_api = StoreMaker(
+    "synapseApi", "mxisd.stores.synapse.api.factory", "A Synapse, by its Admin API"
+)
+homeserver_directory = StoreMaker(
+    "homeserverDirectory",
+    "mxisd.stores.homeserver_directory",
+    "Another homeserver's user directory",
+)

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -22,6 +20,7 @@ from mxisd.interfaces import (
     Tools,
 )
 from mxisd.model.profiles import SearchBy
+from mxisd.stores.closing import Closing
 from mxisd.stores.command import calls
 from mxisd.stores.command.calls import Calls, Feature
 from mxisd.stores.command.commands import Command
@@ -92,7 +91,7 @@ def build(settings: ExecSettings, tools: Tools) -> Store:
         directory=_directory(questions),
         profile=_profile(questions, tools.domain),
         self_check=_SelfCheck([each.command for each in questions.values()]),
-        service=_Programs(processes),
+        service=Closing(processes.close),
     )
 
 
@@ -104,17 +103,6 @@ class _SelfCheck:
     async def problems(self) -> Sequence[Problem]:
         # To run them could change something.
         return [problem for each in self.commands for problem in each.problems()]
-
-
-class _Programs(Service):
-    """Ends what still runs when the server stops."""
-
-    def __init__(self, processes: Processes) -> None:
-        self._processes = processes
-
-    def stopService(self) -> "Deferred[None]":
-        super().stopService()
-        return Deferred.fromCoroutine(self._processes.close())
 
 
 def _programs(settings: ExecSettings) -> Iterator[tuple[str, ProgramSettings]]:

@@ -91,7 +91,6 @@ class _SelfCheck:
         try:
             await self.accounts.page("", size=1)
         except Misconfigured as error:
-            text = str(error).removeprefix(f"{error.path}: ")
-            return [Problem(error.path, text)]
+            return [error.as_problem]
         await self.keys.key("")
         return []

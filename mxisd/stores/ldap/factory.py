@@ -1,12 +1,11 @@
 """Settings -> store."""
 
 from attrs import evolve
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mxisd.drivers.ldap.client import LdapClient
 from mxisd.interfaces import ISection, Store, Tools
+from mxisd.stores.closing import Closing
 from mxisd.stores.ldap import parts
 from mxisd.stores.ldap.directory import LdapDirectory
 from mxisd.stores.ldap.explained import explained
@@ -44,19 +43,8 @@ def build(settings: LdapSettings, tools: Tools) -> Store:
         directory=_directory(settings, tree),
         profile=_profile(settings, tree),
         self_check=_self_check(settings, tree),
-        service=_Connections(tree.client),
+        service=Closing(tree.client.close),
     )
-
-
-class _Connections(Service):
-    """Closes the connections when the server stops."""
-
-    def __init__(self, client: LdapClient) -> None:
-        self._client = client
-
-    def stopService(self) -> "Deferred[None]":
-        super().stopService()
-        return Deferred.fromCoroutine(self._client.close())
 
 
 def _tree(settings: LdapSettings, tools: Tools) -> Tree:

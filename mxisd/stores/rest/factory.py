@@ -5,8 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mxisd import __version__
@@ -16,6 +14,7 @@ from mxisd.interfaces import ISection, IThreePidLookup, Store, Tools
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import SearchBy
 from mxisd.model.threepids import EMAIL, canonical
+from mxisd.stores.closing import Closing
 from mxisd.stores.rest.directory import RestDirectory
 from mxisd.stores.rest.endpoint import Endpoint
 from mxisd.stores.rest.listing import RestListing
@@ -52,20 +51,9 @@ def build(settings: RestSettings, tools: Tools) -> Store:
         authenticator=parts.authenticator(),
         directory=parts.directory(),
         profile=parts.profile(),
-        service=None if own is None else _Connections(own),
+        service=None if own is None else Closing(own.close),
     )
     return evolve(store, self_check=RestSelfCheck(_questions(store, tools.domain)))
-
-
-class _Connections(Service):
-    """Closes the connections when the server stops."""
-
-    def __init__(self, own: OwnClient) -> None:
-        self._own = own
-
-    def stopService(self) -> "Deferred[None]":
-        super().stopService()
-        return Deferred.fromCoroutine(self._own.close())
 
 
 @frozen

@@ -31,7 +31,7 @@ class ConnectionSettings:
     """A database; each key stands in the section itself."""
 
     type: Engine | None = option(
-        "The kind of database, in the section ``sql``.",
+        "The kind of database, in the classic section.",
         None,
         default_note="``sqlite``",
     )

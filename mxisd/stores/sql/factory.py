@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from attrs import evolve, frozen
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mxisd.drivers.sql.database import SqlDatabase, open_database
+from mxisd.drivers.sql.database import open_database
 from mxisd.errors import Misconfigured, Problem
 from mxisd.interfaces import ISection, ISelfCheck, Store, Tools
+from mxisd.stores.closing import Closing
 from mxisd.stores.sql.parts import Parts
 from mxisd.stores.sql.queries import Query
 from mxisd.stores.sql.settings import SqlSettings, explained, judged
@@ -32,19 +31,8 @@ def build(settings: SqlSettings, tools: Tools) -> Store:
         directory=parts.directory() if settings.directory.enabled else None,
         profile=parts.profile() if settings.profile.enabled else None,
         self_check=_SelfCheck(parts.queries),
-        service=_Connections(database),
+        service=Closing(database.close),
     )
-
-
-class _Connections(Service):
-    """Closes the connections when the server stops."""
-
-    def __init__(self, database: SqlDatabase) -> None:
-        self._database = database
-
-    def stopService(self) -> "Deferred[None]":
-        super().stopService()
-        return Deferred.fromCoroutine(self._database.close())
 
 
 @implementer(ISelfCheck)
@@ -62,6 +50,5 @@ class _SelfCheck:
                 await query.check()
             except Misconfigured as error:
                 if not query.is_guess:
-                    text = str(error).removeprefix(f"{error.path}: ")
-                    found.append(Problem(error.path, text))
+                    found.append(error.as_problem)
         return found

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from attrs import frozen
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mxisd.drivers.sql.database import SqlDatabase, open_database
@@ -12,6 +10,7 @@ from mxisd.errors import Misconfigured, Problem
 from mxisd.interfaces import ISelfCheck, Store, Tools
 from mxisd.model.profiles import SearchBy
 from mxisd.model.threepids import EMAIL
+from mxisd.stores.closing import Closing
 from mxisd.stores.wordpress import queries
 from mxisd.stores.wordpress.directory import WordPressDirectory, WordPressProfile
 from mxisd.stores.wordpress.login import Site, WordPressAuthenticator
@@ -44,7 +43,7 @@ def build(settings: WordPressSettings, tools: Tools) -> Store:
         directory=WordPressDirectory(domain, asked.searches),
         profile=WordPressProfile(domain, asked.profile, asked.more),
         self_check=_SelfCheck(site, asked.all),
-        service=_Connections(database),
+        service=Closing(database.close),
     )
 
 
@@ -104,17 +103,6 @@ def _columns(text: str) -> Sequence[str]:
     return ("uid", "address") if "??" in text else ("uid",)
 
 
-class _Connections(Service):
-    """Closes the connections when the server stops."""
-
-    def __init__(self, database: SqlDatabase) -> None:
-        self._database = database
-
-    def stopService(self) -> "Deferred[None]":
-        super().stopService()
-        return Deferred.fromCoroutine(self._database.close())
-
-
 @implementer(ISelfCheck)
 @frozen
 class _SelfCheck:
@@ -129,6 +117,5 @@ class _SelfCheck:
             try:
                 await check()
             except Misconfigured as error:
-                text = str(error).removeprefix(f"{error.path}: ")
-                found.setdefault(error.path, Problem(error.path, text))
+                found.setdefault(error.path, error.as_problem)
         return list(found.values())

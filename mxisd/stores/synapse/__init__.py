@@ -1,0 +1,1 @@
+"""Stores that read a Synapse homeserver: its database, or its Admin API."""

@@ -1,0 +1,1 @@
+"""The store that asks Synapse's Admin API."""

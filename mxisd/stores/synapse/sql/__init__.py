@@ -1,0 +1,1 @@
+"""The store that reads Synapse's database."""
