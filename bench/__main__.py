@@ -43,6 +43,7 @@ CONNECTIONS = 4
 VARIANTS = 50
 FOUND_SHARE = 0.5
 BUILD_PATIENCE = 600.0
+STORES = ("bench.ldap", "bench.sql")
 
 CONFIGURATION = """
 matrix: {{domain: {domain}}}
@@ -101,7 +102,8 @@ def main() -> None:
         for size in effort.sizes:
             _measure(size, effort, bare, Path(folder, str(size)))
     options = ["--quick"] if effort is QUICK else []
-    subprocess.run([sys.executable, "-m", "bench.ldap", *options], check=True)
+    for module in STORES:
+        subprocess.run([sys.executable, "-m", module, *options], check=True)
 
 
 def _measure(size: int, effort: Effort, bare: Server, folder: Path) -> None:

@@ -51,7 +51,6 @@ class BackendProcess:
         }
         self._scheme = "https" if "certificate" in setup else "http"
         self.start()
-        weakref.finalize(self, _end, self._process)
 
     def start(self) -> None:
         """Start it, at the port that it had."""
@@ -60,6 +59,7 @@ class BackendProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        weakref.finalize(self, _end, self._process)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(self._setup).encode())
         self._process.stdin.close()
