@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from mxisd import __version__
 from mxisd.background import BackgroundTasks
 from mxisd.config.sections import Config, RotationPolicy
+from mxisd.config.senders import channels
 from mxisd.drivers.dns import Dns
 from mxisd.drivers.http import HttpClients, http_clients
 from mxisd.features.accounts import AccountPolicy, Accounts
@@ -26,7 +27,10 @@ from mxisd.features.terms import Terms
 from mxisd.interfaces import IStoreFactory, Store, Tools
 from mxisd.model.hashing import NONE
 from mxisd.model.terms import Document, Policy
-from mxisd.ports import IKeyRing, IThreePidResolver
+from mxisd.notify.facts import Circumstances
+from mxisd.notify.notifier import Channel, Notifier
+from mxisd.notify.templates import wordings
+from mxisd.ports import IKeyRing, INotifier, IThreePidResolver
 from mxisd.randomness import SystemRandom
 from mxisd.records.accounts import AccountRecords, RecordsHealth, TermsRecords
 from mxisd.records.bindings import BindingRecords, PepperRecords
@@ -242,6 +246,30 @@ def _homeservers(base: _Base) -> Homeservers:
         overwrites={entry.name: entry.value for entry in overwrites},
         domain=base.config.matrix.domain,
     )
+
+
+def _notifier(base: _Base) -> INotifier:
+    config = base.config
+    made = {}
+    for medium, each in channels(config.threepid, config.notification).items():
+        tools = Tools(
+            name=f"threepid.medium.{medium}",
+            domain=config.matrix.domain,
+            reactor=base.reactor,
+            http=base.http.stores,
+        )
+        about = Circumstances(
+            domain=config.matrix.domain,
+            from_address=each.identity.address,
+            from_name=each.identity.name,
+            placeholders=each.placeholders,
+        )
+        made[medium] = Channel(
+            sender=each.sender.factory.build(each.sender.settings, tools),
+            about=about,
+            wordings=wordings(medium, each.templates, about, each.path),
+        )
+    return Notifier(made, base.random, base.reactor)
 
 
 def _key_ring(base: _Base) -> IKeyRing:

@@ -126,6 +126,10 @@ class HomeserverUnavailable(Unavailable):
     """A homeserver could not be reached, or answered nonsense."""
 
 
+class MessageNotSent(Unavailable):
+    """A message could not be handed over; no address and no token is in the text."""
+
+
 class DeadlineExceeded(Unavailable):
     """An answer did not come in time."""
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later OR Apache-2.0
 """
-What a third party implements to bring an identity store to mxisd.
+What a third party implements to bring an identity store, or a sender, to mxisd.
 
 A plug-in author reads this module, ``mxisd.model``, ``mxisd.errors`` and
 ``mxisd.testing``, and nothing else. A store is a factory, found by ``twisted.plugin``
 in ``twisted.plugins``, that turns a section of the configuration into a :class:`Store`:
-a record of optional capabilities.
+a record of optional capabilities. A sender carries messages to people, and is found in
+the same way.
 
 Where a method is declared to return an ``Awaitable``, a coroutine and a ``Deferred``
 are both welcome. Whatever a capability raises counts as "this store could not answer";
@@ -23,6 +24,7 @@ from zope.interface import Attribute, Interface
 from mxisd.errors import Problem
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Verdict
+from mxisd.model.messages import Message
 from mxisd.model.profiles import DirectoryPage, Profile, SearchBy
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
@@ -199,6 +201,40 @@ class IStoreFactory(IPlugin):
     def build(settings: Any, tools: Tools) -> Store:
         """
         Make the store. Connections are opened by its service or at the first question.
+
+        :param settings: What :meth:`parse` returned.
+        """
+
+
+class IMessageSender(Interface):
+    """Carries messages to people, by e-mail, SMS or any other medium."""
+
+    def send(message: Message) -> Awaitable[None]:
+        """
+        Hand a message over to whoever delivers it.
+
+        :raise MessageNotSent: If it was not taken; neither the address nor anything of
+            the message may be in the text.
+        """
+
+
+class IMessageSenderFactory(IPlugin):
+    """Makes senders of one type; a plug-in in ``twisted.plugins`` provides it."""
+
+    sender_type = Attribute("The word in ``threepid.medium.<name>.connector``.")
+    summary = Attribute("One line for the list of known types.")
+
+    def parse(section: ISection) -> Any:
+        """
+        Judge ``threepid.medium.<name>.connectors.<type>``; pure: no socket, no file.
+
+        :return: Whatever :meth:`build` wants.
+        :raise ConfigError: With paths relative to the section.
+        """
+
+    def build(settings: Any, tools: Tools) -> IMessageSender:
+        """
+        Make the sender. Connections are opened when there is a message.
 
         :param settings: What :meth:`parse` returned.
         """

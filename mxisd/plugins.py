@@ -1,5 +1,5 @@
 """
-The store factories that are installed here, each contained.
+The factories of stores and senders that are installed here, each contained.
 
 A plug-in is somebody else's code: what is wrong with it becomes one line that names its
 module, and never a traceback for the operator, or the end of other plug-ins.
@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.plugin import CachedPlugin, getCache
 from twisted.python.modules import getModule
 from twisted.python.reflect import safe_str
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
@@ -30,6 +30,8 @@ from mxisd.interfaces import (
     IAssociationSource,
     IAuthenticator,
     IDirectory,
+    IMessageSender,
+    IMessageSenderFactory,
     IProfile,
     IRoomNames,
     ISection,
@@ -44,6 +46,9 @@ T = TypeVar("T")
 
 OURS = "mxisd_stores"
 """The module with the stores that come with mxisd."""
+
+OUR_SENDERS = "mxisd_senders"
+"""The module with the senders that come with mxisd."""
 
 CAPABILITIES = {
     "lookup": IThreePidLookup,
@@ -92,15 +97,32 @@ def find_factories(
     :param tell: Is told about each module, by path, of which something cannot be used.
     :param package: Where the modules are.
     """
+    for name in _unusable(package):
+        tell(Problem(name, _import_problem(name)))
     found: dict[str, ContainedFactory] = {}
-    for factory in _factories(tell, package):
-        first = found.setdefault(factory.store_type, factory)
-        if first is not factory:
-            text = (
-                f"brings stores of type {factory.store_type}, like {first.module}, "
-                "which is the one that is used"
-            )
-            tell(Problem(factory.module, text))
+    for plugin in _plugins(IStoreFactory, OURS, package):
+        factory = _usable(plugin, ContainedFactory.of, "a store", tell)
+        if factory is not None:
+            first = found.setdefault(factory.store_type, factory)
+            _tell_rival(first, factory, f"stores of type {factory.store_type}", tell)
+    return found
+
+
+def find_senders(
+    tell: Callable[[Problem], None] = log_problem,
+    package: ModuleType = twisted.plugins,
+) -> Mapping[str, IMessageSenderFactory]:
+    """
+    Every sender type that a plug-in brings; for the rest see :func:`find_factories`.
+
+    Modules that cannot be imported are told there, not here again.
+    """
+    found: dict[str, ContainedSenderFactory] = {}
+    for plugin in _plugins(IMessageSenderFactory, OUR_SENDERS, package):
+        factory = _usable(plugin, ContainedSenderFactory.of, "a sender", tell)
+        if factory is not None:
+            first = found.setdefault(factory.sender_type, factory)
+            _tell_rival(first, factory, f"senders of type {factory.sender_type}", tell)
     return found
 
 
@@ -129,11 +151,8 @@ class ContainedFactory:
         def load() -> ContainedFactory:
             factory = plugin.load()
             verifyObject(IStoreFactory, factory)
-            store_type = factory.store_type
-            if not isinstance(store_type, str) or not _TYPE.fullmatch(store_type):
-                raise TypeError("its store_type is no word")
             return cls(
-                str(store_type),
+                _word(factory.store_type, "store_type"),
                 str(factory.summary),
                 plugin.dropin.moduleName,
                 factory,
@@ -146,49 +165,137 @@ class ContainedFactory:
         try:
             return _contained(lambda: self.inner.parse(section))
         except PluginFailed as failed:
-            self._refuse(failed)
+            _refuse(failed, self.module, f"stores of type {self.store_type}")
 
     def build(self, settings: Any, tools: Tools) -> Store:
         """Make the store."""
         try:
             return _contained(lambda: _checked(self.inner.build(settings, tools)))
         except PluginFailed as failed:
-            self._refuse(failed, tools.name)
+            kind = f"stores of type {self.store_type}"
+            _refuse(failed, self.module, kind, tools.name)
 
-    def _refuse(self, failed: PluginFailed, place: str = "") -> NoReturn:
-        error = failed.error
-        problems = _problems(error) if isinstance(error, ConfigError) else []
-        if not problems:
-            # Its text may quote the section, passwords included.
-            text = (
-                f"cannot be used: {self.module}, which brings stores of type "
-                f"{self.store_type}, failed with {_class_and_line(error)}"
+
+@implementer(IMessageSenderFactory)
+@frozen
+class ContainedSenderFactory:
+    """
+    A plug-in's factory of senders; it fails with nothing but ``ConfigError``.
+
+    :ivar module: Where the plug-in is.
+    """
+
+    sender_type: str
+    summary: str
+    module: str
+    inner: IMessageSenderFactory
+
+    @classmethod
+    def of(cls, plugin: CachedPlugin) -> "ContainedSenderFactory":
+        """
+        Load a plug-in.
+
+        :raise PluginFailed: If it is no factory.
+        """
+
+        def load() -> ContainedSenderFactory:
+            factory = plugin.load()
+            verifyObject(IMessageSenderFactory, factory)
+            return cls(
+                _word(factory.sender_type, "sender_type"),
+                str(factory.summary),
+                plugin.dropin.moduleName,
+                factory,
             )
-            problems = [Problem("", text)]
-        raise ConfigError(
-            [
-                attrs.evolve(each, path=".".join(filter(None, (place, each.path))))
-                for each in problems
-            ]
-        ) from error
+
+        return _contained(load)
+
+    def parse(self, section: ISection) -> Any:
+        """Judge a section."""
+        try:
+            return _contained(lambda: self.inner.parse(section))
+        except PluginFailed as failed:
+            _refuse(failed, self.module, f"senders of type {self.sender_type}")
+
+    def build(self, settings: Any, tools: Tools) -> IMessageSender:
+        """Make the sender."""
+        try:
+            return _contained(lambda: _sender(self.inner.build(settings, tools)))
+        except PluginFailed as failed:
+            kind = f"senders of type {self.sender_type}"
+            _refuse(failed, self.module, kind, tools.name)
 
 
-def _factories(
-    tell: Callable[[Problem], None], package: ModuleType
-) -> Iterator[ContainedFactory]:
+def _sender(sender: Any) -> IMessageSender:
+    try:
+        verifyObject(IMessageSender, sender)
+    except Invalid as error:
+        # More would show the object, and maybe its settings.
+        text = f"its plug-in made no IMessageSender ({type(error).__name__})"
+        raise ConfigError.at("", text) from error
+    made: IMessageSender = sender
+    return made
+
+
+def _word(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not _TYPE.fullmatch(value):
+        raise TypeError(f"its {name} is no word")
+    return str(value)
+
+
+def _refuse(failed: PluginFailed, module: str, kind: str, place: str = "") -> NoReturn:
+    error = failed.error
+    problems = _problems(error) if isinstance(error, ConfigError) else []
+    if not problems:
+        # Its text may quote the section, passwords included.
+        text = (
+            f"cannot be used: {module}, which brings {kind}, "
+            f"failed with {_class_and_line(error)}"
+        )
+        problems = [Problem("", text)]
+    raise ConfigError(
+        [
+            attrs.evolve(each, path=".".join(filter(None, (place, each.path))))
+            for each in problems
+        ]
+    ) from error
+
+
+def _tell_rival(
+    first: Any, other: Any, kind: str, tell: Callable[[Problem], None]
+) -> None:
+    if first is not other:
+        text = f"brings {kind}, like {first.module}, which is the one that is used"
+        tell(Problem(other.module, text))
+
+
+def _usable(
+    plugin: CachedPlugin,
+    load: Callable[[CachedPlugin], T],
+    noun: str,
+    tell: Callable[[Problem], None],
+) -> T | None:
+    try:
+        return load(plugin)
+    except PluginFailed as failed:
+        text = f"has {noun} that cannot be used: {failed}"
+        tell(Problem(plugin.dropin.moduleName, text))
+        return None
+
+
+def _plugins(
+    interface: type[Interface], ours: str, package: ModuleType
+) -> Iterator[CachedPlugin]:
     modules = getCache(package)
-    for name in sorted(_names(package) - modules.keys()):
-        module = f"{package.__name__}.{name}"
-        tell(Problem(module, _import_problem(module)))
-    for name in sorted(modules, key=lambda name: (name != OURS, name)):
+    for name in sorted(modules, key=lambda name: (name != ours, name)):
         for plugin in modules[name].plugins:
-            if not any(each.isOrExtends(IStoreFactory) for each in plugin.provided):
-                continue
-            try:
-                yield ContainedFactory.of(plugin)
-            except PluginFailed as failed:
-                text = f"has a store that cannot be used: {failed}"
-                tell(Problem(modules[name].moduleName, text))
+            if any(each.isOrExtends(interface) for each in plugin.provided):
+                yield plugin
+
+
+def _unusable(package: ModuleType) -> Iterator[str]:
+    for name in sorted(_names(package) - getCache(package).keys()):
+        yield f"{package.__name__}.{name}"
 
 
 def _names(package: ModuleType) -> set[str]:

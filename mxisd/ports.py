@@ -9,6 +9,7 @@ from zope.interface import Attribute, Interface
 from mxisd.model.associations import Association
 from mxisd.model.hashing import Generation
 from mxisd.model.identifiers import ServerName, UserId
+from mxisd.model.notices import Notice
 from mxisd.model.requesters import Requester
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
@@ -222,6 +223,23 @@ class IHashFiles(Interface):
 
     def retain(peppers: Set[str], sources: Set[str]) -> Awaitable[None]:
         """Delete the files of every other pepper and source."""
+
+
+# --- Messages to people ---------------------------------------------------------------
+
+
+class INotifier(Interface):
+    """Tells people something at their 3PIDs."""
+
+    def can_reach(notice_type: type, medium: str) -> bool:
+        """Whether notices of this type are sent by this medium at all."""
+
+    def send(notice: Notice) -> Awaitable[None]:
+        """
+        Put a notice into words, and hand it over.
+
+        :raise MessageNotSent: If that failed, was too slow, or is not possible.
+        """
 
 
 # --- Keys and servers -----------------------------------------------------------------

@@ -19,9 +19,9 @@ from mxisd.config.dump import dump
 from mxisd.config.loader import Loaded, load
 from mxisd.config.sections import Config
 from mxisd.errors import ConfigError, Problem, RecordsUnavailable
-from mxisd.interfaces import IStoreFactory
+from mxisd.interfaces import IMessageSenderFactory, IStoreFactory
 from mxisd.logs import log_observer, with_level_of
-from mxisd.plugins import find_factories, log_problem
+from mxisd.plugins import find_factories, find_senders, log_problem
 from mxisd.selfcheck import problems_of_stores
 
 DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
@@ -52,7 +52,7 @@ class Options(usage.Options):
         """Read the configuration; what is wrong with it is printed, a line each."""
         path = self["config"] or _default_file()
         self.factories = find_factories(_tell)
-        loaded = _load(path, self.factories)
+        loaded = _load(path, self.factories, find_senders(_tell))
         _report(path, "warning: ", loaded.warnings)
         if self["dump-config"]:
             print(dump(loaded.config), end="")
@@ -116,7 +116,11 @@ def _default_file() -> str:
     _refuse("mxisd", [Problem("-c", f"name a configuration file ({DEFAULT_FILES[0]})")])
 
 
-def _load(path: str, factories: Mapping[str, IStoreFactory]) -> Loaded:
+def _load(
+    path: str,
+    factories: Mapping[str, IStoreFactory],
+    sender_factories: Mapping[str, IMessageSenderFactory],
+) -> Loaded:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -127,6 +131,7 @@ def _load(path: str, factories: Mapping[str, IStoreFactory]) -> Loaded:
             environment=os.environ,
             read_file=lambda name: Path(name).read_text(encoding="utf-8"),
             factories=factories,
+            sender_factories=sender_factories,
         )
         logging = with_level_of(os.environ, loaded.config.logging)
         return evolve(loaded, config=evolve(loaded.config, logging=logging))

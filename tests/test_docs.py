@@ -13,7 +13,7 @@ import mxisd
 from mxisd.config.loader import Loaded, load
 from mxisd.config.upcoming import NEEDLESS, RENAMED
 from mxisd.model.threepids import ThreePid, canonical
-from mxisd.plugins import find_factories
+from mxisd.plugins import find_factories, find_senders
 from mxisd.web.errors import ANSWERS
 from mxisd.web.routes import routes
 
@@ -36,6 +36,7 @@ def loaded(text: str) -> Loaded:
         environment={"LDAP_PASSWORD": "swordfish"},
         read_file=no_file,
         factories=find_factories(),
+        sender_factories=find_senders(),
     )
 
 

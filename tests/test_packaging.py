@@ -19,6 +19,7 @@ PROJECT_FILES = ("LICENSE", "README.rst", "pyproject.toml", "setup.cfg", "setup.
 CACHES = shutil.ignore_patterns("__pycache__", "dropin.cache")
 
 IMPORTED_AS = {
+    "Jinja2": "jinja2",
     "PyNaCl": "nacl",
     "PyYAML": "yaml",
     "pyOpenSSL": "OpenSSL",
@@ -114,7 +115,7 @@ class WheelTests(SynchronousTestCase):
         sources = {
             str(path.relative_to(ROOT))
             for folder in ("mxisd", "twisted")
-            for pattern in ("*.py", "*.sql", "py.typed")
+            for pattern in ("*.j2", "*.py", "*.sql", "py.typed")
             for path in (ROOT / folder).rglob(pattern)
         }
         self.assertIn("twisted/plugins/mxisd_tap.py", sources)

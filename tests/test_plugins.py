@@ -16,13 +16,21 @@ from zope.interface import implementer
 
 from mxisd.config.structure import Section
 from mxisd.errors import ConfigError, Problem
-from mxisd.interfaces import IStoreFactory, IThreePidLookup, Store, Tools
+from mxisd.interfaces import (
+    IMessageSenderFactory,
+    IStoreFactory,
+    IThreePidLookup,
+    Store,
+    Tools,
+)
 from mxisd.plugins import (
     LINE_LENGTH,
     OURS,
     ContainedFactory,
+    ContainedSenderFactory,
     PluginFailed,
     find_factories,
+    find_senders,
 )
 from tests.resolver.doubles import KnownPeople
 
@@ -95,6 +103,24 @@ class FindingTests(SynchronousTestCase):
             self.assertTrue(each.path.startswith(f"{self.name}."), each)
             self.assertEqual(len(each.text.splitlines()), 1)
         return found, {each.path.rpartition(".")[2]: each.text for each in told}
+
+    def test_senders(self) -> None:
+        """Good ones are found, others are named, and stores are none of them."""
+        line = "sender = SenderMaker({!r}, 'mxisd.notify.discarding', 'A sender')\n"
+        head = "from mxisd.notify.factories import SenderMaker\n"
+        self.module("a_sender", head + line.format("pigeon"))
+        self.module("rival", head + line.format("pigeon"))
+        self.module("worse", head + line.format("two words"))
+        told: list[Problem] = []
+        invalidate_caches()
+        found = find_senders(told.append, import_module(self.name))
+        self.assertEqual(list(found), ["pigeon"])
+        texts = {each.path.rpartition(".")[2]: each.text for each in told}
+        self.assertEqual(set(texts), {"rival", "worse"})
+        self.assertIn("a sender that cannot be used", texts["worse"])
+        settings = found["pigeon"].parse(Section({}))
+        self.assertIsNotNone(found["pigeon"].build(settings, TOOLS))
+        self.assertEqual(list(self.find()[0]), ["good"])
 
     def test_good_ones_are_found(self) -> None:
         """Nothing is told about them."""
@@ -330,3 +356,55 @@ class ContainedFactoryTests(SynchronousTestCase):
         dropin = CachedDropin("mxisd.not_there", "")
         plugin = CachedPlugin(dropin, "store", "", [IStoreFactory])
         self.assertRaises(PluginFailed, ContainedFactory.of, plugin)
+
+
+@implementer(IMessageSenderFactory)
+@frozen
+class ScriptedSenders:
+    """A factory of senders that answers, or raises, what the test gave it."""
+
+    outcome: Any
+    sender_type: str = "scripted"
+    summary: str = "A factory"
+
+    def parse(self, section: Any) -> Any:
+        """Answer."""
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome
+
+    def build(self, settings: Any, tools: Tools) -> Any:
+        """Answer."""
+        return self.parse(None)
+
+
+class ContainedSenderFactoryTests(SynchronousTestCase):
+    """A third party's factory of senders fails with nothing but ``ConfigError``."""
+
+    def refused(self, work: str, outcome: Any) -> list[tuple[str, str]]:
+        """The problems when the factory parses or builds."""
+        inner = ScriptedSenders(outcome)
+        factory = ContainedSenderFactory("scripted", "A", "twisted.plugins.bad", inner)
+        with self.assertRaises(ConfigError) as caught:
+            if work == "parse":
+                factory.parse(Section({"password": SECRET}))
+            else:
+                factory.build(None, TOOLS)
+        return problems_of(caught.exception)
+
+    def test_foreign_exceptions_are_a_configuration_error(self) -> None:
+        """Module, type and class are named; the message may quote the section."""
+        for work, place in (("parse", ""), ("build", "staff")):
+            ((path, text),) = self.refused(work, KeyError(SECRET))
+            self.assertEqual(path, place)
+            for word in ("twisted.plugins.bad", "senders of type scripted", "KeyError"):
+                self.assertIn(word, text)
+            self.assertNotIn(SECRET, text)
+
+    def test_what_is_no_sender(self) -> None:
+        """It is found out at the start."""
+        for outcome in (None, object(), WrongSignature()):
+            ((path, text),) = self.refused("build", outcome)
+            self.assertEqual(path, "staff")
+            self.assertIn("no IMessageSender", text)
+            self.assertNotIn(SECRET, text)

@@ -11,6 +11,7 @@ import attrs
 import yaml
 
 from mxisd.config.sections import Config, StoreEntry
+from mxisd.config.senders import SenderEntry
 from mxisd.config.structure import is_section, options
 from mxisd.model.secret import Secret
 from mxisd.model.settings import key_of
@@ -75,6 +76,12 @@ def plain(value: Any) -> Any:
 @plain.register
 def _secret(value: Secret) -> str:
     return MASK if value else ""
+
+
+@plain.register
+def _sender(value: SenderEntry) -> Any:
+    # What a plug-in keeps without a settings class may be secret.
+    return plain(value.settings) if is_section(type(value.settings)) else {}
 
 
 @plain.register

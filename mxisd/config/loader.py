@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 import attrs
 from attrs import define, field, frozen
 
+from mxisd.config import senders
 from mxisd.config.document import Document, Sources, parse
 from mxisd.config.sections import Config, HashingSection, StoreEntry
 from mxisd.config.stores import DeclaredStore, classic, doubles, listed
 from mxisd.config.structure import read
 from mxisd.config.upcoming import UPCOMING, Settled, postponed, settle
 from mxisd.errors import ConfigError, Problem
-from mxisd.interfaces import IStoreFactory
+from mxisd.interfaces import IMessageSenderFactory, IStoreFactory
 from mxisd.model.settings import Duration
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ def load(
     environment: Mapping[str, str],
     read_file: Callable[[str], str],
     factories: Mapping[str, IStoreFactory],
+    sender_factories: Mapping[str, IMessageSenderFactory],
 ) -> Loaded:
     """
     Read a configuration.
@@ -42,10 +44,11 @@ def load(
     :param environment: Where ``${NAME}`` is looked up.
     :param read_file: Reads ``${file:PATH}``; raises ``OSError`` or ``ValueError``.
     :param factories: The known stores, by type.
+    :param sender_factories: The known senders of messages, by type.
     :raise ConfigError: With every problem, in the order of the lines.
     """
     document = parse(text, Sources(environment, read_file))
-    loading = _Loading(factories)
+    loading = _Loading(factories, sender_factories)
     config = loading.config(document.values)
     # A value that cannot be resolved is not missing, too.
     reported = {each.path for each in document.problems}
@@ -79,6 +82,7 @@ def _with_derived(config: Config) -> Config:
 @define(eq=False)
 class _Loading:
     factories: Mapping[str, IStoreFactory]
+    sender_factories: Mapping[str, IMessageSenderFactory]
     problems: list[Problem] = field(factory=list)
     warnings: list[Problem] = field(factory=list)
     upcoming: list[str] = field(factory=list)
@@ -87,7 +91,10 @@ class _Loading:
         core = dict(values)
         entries = self._stores(core)
         core = self._settled("", settle(core))
+        entries_of_senders = self._senders(core)
         config = self._core(core)
+        if config is not None:
+            config = self._with_senders(config, entries_of_senders)
         if self.upcoming:
             text = f"not built yet, so without effect: {', '.join(self.upcoming)}"
             self.warnings.append(Problem(self.upcoming[0], text))
@@ -134,6 +141,26 @@ class _Loading:
             declared = self._try(place.declared, place.path)
             if declared is not None:
                 yield declared
+
+    # --- Senders ----------------------------------------------------------------------
+
+    def _senders(self, core: Mapping[str, Any]) -> Mapping[str, senders.SenderEntry]:
+        parsed = {
+            each.path: self._try(partial(each.parsed, self.sender_factories), each.path)
+            for each in senders.declared_senders(core)
+        }
+        return {path: entry for path, entry in parsed.items() if entry is not None}
+
+    def _with_senders(
+        self, config: Config, entries: Mapping[str, senders.SenderEntry]
+    ) -> Config:
+        self.problems += senders.problems(config.threepid, config.notification)
+        if self.problems:
+            return config
+        threepid, notification = senders.with_entries(
+            config.threepid, config.notification, entries
+        )
+        return attrs.evolve(config, threepid=threepid, notification=notification)
 
     # --- The core ---------------------------------------------------------------------
 

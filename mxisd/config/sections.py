@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from mxisd.config.notification import NotificationSection, ThreePidSection
 from mxisd.model.hashing import ALGORITHMS
 from mxisd.model.identifiers import IllegalIdentifier, ServerName
 from mxisd.model.requesters import Network
@@ -423,6 +424,8 @@ class Config:
     account_config: AccountSection = option("Accounts.", AccountSection)
     policy: TermsSection = option("Terms of service.", TermsSection)
     bindings: BindingsSection = option("Bindings.", BindingsSection)
+    threepid: ThreePidSection = option("Messages by medium.", ThreePidSection)
+    notification: NotificationSection = option("Messages.", NotificationSection)
     outbound: OutboundSection = option("Outgoing questions.", OutboundSection)
     logging: LoggingSection = option("Logs.", LoggingSection)
     stores: tuple[StoreEntry, ...] = ()

@@ -20,11 +20,9 @@ UPCOMING = (
     "logging.requests",
     "lookup.recursive.bridge",
     "matrix.identity",
-    "notification",
     "register",
     "session",
     "storage.provider.postgresql",
-    "threepid",
     "view",
 )
 """Sections and keys of parts that are not built yet: read, and without effect."""
@@ -36,10 +34,16 @@ UPCOMING_VALUES: Mapping[str, Mapping[str, str]] = {
 }
 """Values of parts that are not built yet, where going on would be wrong: a problem."""
 
+_TEMPLATE = "generators.template.session.unbind"
+_PARTS = "notification.handlers.sendgrid.templates.session.unbind"
+_NO_WARNING = "nobody is warned of refused requests; see unbind.notification"
+
 RENAMED: Mapping[str, str] = {
     "exec.identity.hashEnabled": "exec.identity.hashLookup",
     "ldap.lookup": "ldap.identity.lookup",
     "netiq.lookup": "netiq.identity.lookup",
+    f"{_PARTS}.body": f"{_PARTS}.notification.body",
+    f"{_PARTS}.subject": f"{_PARTS}.notification.subject",
 }
 """What the documentation said, and what the programs read."""
 
@@ -47,6 +51,9 @@ NEEDLESS: Mapping[str, str] = {
     "exec.identity.priority": "the order of the stores counts",
     "hashing.hashStorageType": "the index is always a file in hashing.directory",
     "synapseSql.legacyRoomNames": "names of rooms come from where Synapse has them",
+    f"threepid.medium.email.{_TEMPLATE}.fraudulent": _NO_WARNING,
+    f"threepid.medium.msisdn.{_TEMPLATE}.fraudulent": _NO_WARNING,
+    f"{_PARTS}.fraudulent": _NO_WARNING,
 }
 """Keys that have no meaning any more, and why."""
 

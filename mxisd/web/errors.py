@@ -73,6 +73,9 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
     errors.Misconfigured: LATER,
     errors.RecordsUnavailable: LATER,
     errors.DeadlineExceeded: LATER,
+    errors.MessageNotSent: Answer(
+        400, "M_EMAIL_SEND_ERROR", "The message could not be sent; try again later."
+    ),
     errors.HomeserverUnavailable: BAD_HOMESERVER,
     errors.ConfigError: UNKNOWN,
     CancelledError: STOPPING,

@@ -11,6 +11,7 @@ from mxisd.errors import ConfigError
 from mxisd.interfaces import ISection, IStoreFactory, Store, Tools
 from mxisd.model.secret import Secret
 from mxisd.model.settings import option
+from mxisd.plugins import find_senders
 
 FOUNDATION = """\
 matrix: {domain: example.org}
@@ -139,6 +140,7 @@ def loaded(
         environment=environment or {},
         read_file=no_file,
         factories=factories,
+        sender_factories=find_senders(),
     )
 
 

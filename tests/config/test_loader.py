@@ -108,6 +108,7 @@ class CoreTests(SynchronousTestCase):
             environment={},
             read_file={"a": "example.com\n"}.__getitem__,
             factories={},
+            sender_factories={},
         ).config
         self.assertEqual(config.matrix.domain, "example.com")
 
@@ -405,7 +406,13 @@ class HostileTests(SynchronousTestCase):
     def judge(self, text: str) -> None:
         """Load it; problems are on one line each, and not without words."""
         try:
-            load(text, environment={}, read_file=no_file, factories=FACTORIES)
+            load(
+                text,
+                environment={},
+                read_file=no_file,
+                factories=FACTORIES,
+                sender_factories={},
+            )
         except ConfigError as error:
             self.assertTrue(error.problems)
             for problem in error.problems:

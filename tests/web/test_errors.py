@@ -32,6 +32,7 @@ EXPECTED = {
     errors.StoreUnavailable: (503, "M_UNKNOWN"),
     errors.RecordsUnavailable: (503, "M_UNKNOWN"),
     errors.DeadlineExceeded: (503, "M_UNKNOWN"),
+    errors.MessageNotSent: (400, "M_EMAIL_SEND_ERROR"),
     errors.HomeserverUnavailable: (502, "M_UNKNOWN"),
     CancelledError: (503, "M_UNKNOWN"),
     ZeroDivisionError: (500, "M_UNKNOWN"),

@@ -1,0 +1,1 @@
+"""Messages to people: notices in words, and who carries them."""

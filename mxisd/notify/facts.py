@@ -1,0 +1,155 @@
+"""What templates can say about a notice: placeholders and their values."""
+
+import unicodedata
+from collections.abc import Mapping
+from functools import singledispatch
+from urllib.parse import quote_plus, urlsplit
+
+from attrs import frozen
+
+from mxisd.model.notices import (
+    SPACE,
+    InviteNotice,
+    MatrixIdInviteNotice,
+    Notice,
+    UnbindNotice,
+    ValidationNotice,
+)
+
+NAME_LENGTH = 100
+
+# They would let a name turn round the text beside it, or hide in it.
+_DIRECTIONS = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e")
+_DIRECTIONS |= frozenset("\u2060\u2066\u2067\u2068\u2069\ufeff")
+_NO_TEXT = frozenset({"Cc", "Cn", "Co", "Cs", "Zl", "Zp"})
+
+
+@frozen(kw_only=True)
+class Circumstances:
+    """
+    What is the same in all messages of a medium.
+
+    :ivar domain: ``matrix.domain``.
+    :ivar placeholders: The operator's own.
+    """
+
+    domain: str
+    from_address: str
+    from_name: str
+    placeholders: Mapping[str, str]
+
+    @property
+    def host(self) -> str:
+        """The domain without a port."""
+        return self.domain.rpartition(":")[0] or self.domain
+
+
+def facts(notice: Notice, about: Circumstances) -> Mapping[str, str]:
+    """
+    Every placeholder and its value: one line of text each, as others wrote it.
+
+    Whoever puts them anywhere escapes them for that place.
+    """
+    medium, address = notice.threepid.medium, notice.threepid.address
+    values = {
+        "DOMAIN": about.domain,
+        "DOMAIN_PRETTY": about.domain.capitalize(),
+        "FROM_EMAIL": about.from_address,
+        "FROM_NAME": about.from_name,
+        "RECIPIENT_MEDIUM": medium,
+        "RECIPIENT_MEDIUM_URL_ENCODED": quote_plus(medium),
+        "RECIPIENT_ADDRESS": address,
+        "RECIPIENT_ADDRESS_URL_ENCODED": quote_plus(address),
+        **_own(notice),
+    }
+    if "REGISTER_URL" in values:
+        values["REGISTER_URL"] = values["REGISTER_URL"] or f"https://{about.domain}"
+    chosen = {k: v for k, v in about.placeholders.items() if k == "REGISTER_URL" and v}
+    clean = {name: one_line(value) for name, value in values.items()}
+    return {**about.placeholders, **clean, **chosen}
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """
+    A text without line ends, and without what changes how text beside it is shown.
+
+    :param limit: It is cut after so many characters.
+    """
+    kept = (
+        " " if unicodedata.category(sign) in _NO_TEXT else sign
+        for sign in text
+        if sign not in _DIRECTIONS
+    )
+    line = " ".join("".join(kept).split())
+    if limit is None or len(line) <= limit:
+        return line
+    return line[:limit].rstrip() + "…"
+
+
+def header_line(text: str) -> str:
+    """A text as the value of an e-mail's header; what looks encoded is not decoded."""
+    # The e-mail library decodes =?utf-8?q?=0A?= in what it is given, line end included.
+    return one_line(text).replace("=?", "= ?")
+
+
+@singledispatch
+def _own(notice: object) -> dict[str, str]:
+    raise TypeError(f"no notice: {type(notice).__name__}")
+
+
+@_own.register
+def _validation(notice: ValidationNotice) -> dict[str, str]:
+    return {
+        "VALIDATION_LINK": notice.link,
+        "VALIDATION_TOKEN": notice.token.value,
+        # As mxisd had it, whatever its documentation said.
+        "NEXT_URL": notice.link,
+    }
+
+
+@_own.register
+def _invite(notice: InviteNotice) -> dict[str, str]:
+    medium, address = notice.threepid.medium, notice.threepid.address
+    return {
+        **_room(notice),
+        "INVITE_MEDIUM": medium,
+        "INVITE_MEDIUM_URL_ENCODED": quote_plus(medium),
+        "INVITE_ADDRESS": address,
+        "INVITE_ADDRESS_URL_ENCODED": quote_plus(address),
+        "REGISTER_URL": _link(notice.register_url),
+    }
+
+
+@_own.register
+def _matrix_id_invite(notice: MatrixIdInviteNotice) -> dict[str, str]:
+    return {**_room(notice), "RECIPIENT_ID": str(notice.recipient)}
+
+
+@_own.register
+def _unbind(notice: UnbindNotice) -> dict[str, str]:
+    return {"USER_ID": str(notice.user_id)}
+
+
+def _room(notice: InviteNotice | MatrixIdInviteNotice) -> dict[str, str]:
+    sender_name = one_line(notice.sender_name or "", NAME_LENGTH)
+    room_name = one_line(notice.room_name or "", NAME_LENGTH)
+    return {
+        "SENDER_ID": str(notice.sender),
+        "SENDER_NAME": sender_name,
+        "SENDER_NAME_OR_ID": sender_name or str(notice.sender),
+        "ROOM_ID": notice.room_id,
+        "ROOM_NAME": room_name,
+        "ROOM_NAME_OR_ID": room_name or notice.room_id,
+        "ROOM_TYPE": notice.room_type or "",
+        "ROOM_URL": _link(notice.room_url),
+        "IS_SPACE": "yes" if notice.room_type == SPACE else "",
+    }
+
+
+def _link(url: str | None) -> str:
+    # Others may have written it, and a browser does more than to open pages.
+    try:
+        is_good = url is not None and urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        is_good = False
+    return url if url is not None and is_good and url.isprintable() else ""

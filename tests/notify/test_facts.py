@@ -1,0 +1,106 @@
+"""What templates can say."""
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mxisd.model.notices import SPACE
+from mxisd.notify.facts import NAME_LENGTH, facts, one_line
+from tests.notify.fakes import (
+    ABOUT,
+    BOB,
+    HOSTILE,
+    INVITE,
+    LINK,
+    MATRIX_ID_INVITE,
+    NOTICES,
+    TOKEN,
+    UNBIND,
+    VALIDATION,
+)
+
+
+class FactsTests(SynchronousTestCase):
+    def test_everybody_has_these(self) -> None:
+        """As mxisd called them."""
+        for notice in NOTICES:
+            found = facts(notice, ABOUT)
+            self.assertEqual(found["DOMAIN"], "example.org")
+            self.assertEqual(found["DOMAIN_PRETTY"], "Example.org")
+            self.assertEqual(found["FROM_EMAIL"], "id@example.org")
+            self.assertEqual(found["FROM_NAME"], "Example")
+            self.assertEqual(found["RECIPIENT_MEDIUM"], "email")
+            self.assertEqual(found["RECIPIENT_ADDRESS"], BOB.address)
+            self.assertEqual(
+                found["RECIPIENT_ADDRESS_URL_ENCODED"], "bob%40example.com"
+            )
+
+    def test_validation(self) -> None:
+        """Token and link; the third is what mxisd really had there."""
+        found = facts(VALIDATION, ABOUT)
+        self.assertEqual(found["VALIDATION_TOKEN"], TOKEN)
+        self.assertEqual(found["VALIDATION_LINK"], LINK)
+        self.assertEqual(found["NEXT_URL"], LINK)
+
+    def test_invites(self) -> None:
+        """Names, or else identifiers."""
+        found = facts(INVITE, ABOUT)
+        self.assertEqual(found["SENDER_NAME_OR_ID"], "Alice Liddell")
+        self.assertEqual(found["ROOM_NAME_OR_ID"], "Tea party")
+        self.assertEqual(found["INVITE_ADDRESS_URL_ENCODED"], "bob%40example.com")
+        bare: Any = {"sender_name": None, "room_name": " \n "}
+        found = facts(evolve(INVITE, **bare), ABOUT)
+        self.assertEqual(found["SENDER_NAME"], "")
+        self.assertEqual(found["SENDER_NAME_OR_ID"], "@alice:example.org")
+        self.assertEqual(found["ROOM_NAME_OR_ID"], "!tea:example.org")
+        found = facts(MATRIX_ID_INVITE, ABOUT)
+        self.assertEqual(found["RECIPIENT_ID"], "@bob:example.org")
+        self.assertEqual(facts(UNBIND, ABOUT)["USER_ID"], "@bob:example.org")
+
+    def test_spaces(self) -> None:
+        """A space is not a room."""
+        self.assertEqual(facts(INVITE, ABOUT)["IS_SPACE"], "")
+        self.assertTrue(facts(evolve(INVITE, room_type=SPACE), ABOUT)["IS_SPACE"])
+
+    def test_where_to_register(self) -> None:
+        """The operator's placeholder, the request's URL if it is one, or the domain."""
+        asked = evolve(INVITE, register_url="https://chat.example.org/register")
+        self.assertEqual(facts(asked, ABOUT)["REGISTER_URL"], asked.register_url)
+        self.assertEqual(facts(INVITE, ABOUT)["REGISTER_URL"], "https://example.org")
+        for url in ("javascript:alert(1)", "data:,x", "https://[", "https://x\r\ny"):
+            found = facts(evolve(INVITE, register_url=url, room_url=url), ABOUT)
+            self.assertEqual(found["REGISTER_URL"], "https://example.org")
+            self.assertEqual(found["ROOM_URL"], "")
+        about = evolve(ABOUT, placeholders={"REGISTER_URL": "https://join.example.org"})
+        found = facts(asked, about)
+        self.assertEqual(found["REGISTER_URL"], "https://join.example.org")
+
+    def test_placeholders_of_the_operator(self) -> None:
+        """They add to ours, and replace none but one."""
+        about = evolve(ABOUT, placeholders={"SUPPORT": "Tel. 1", "DOMAIN": "evil"})
+        found = facts(VALIDATION, about)
+        self.assertEqual((found["SUPPORT"], found["DOMAIN"]), ("Tel. 1", "example.org"))
+
+    @given(st.sampled_from(HOSTILE) | st.text())
+    def test_names_are_one_line(self, name: str) -> None:
+        """Without what turns text round, or hides in it, and not too long."""
+        found = facts(evolve(INVITE, sender_name=name, room_name=name), ABOUT)
+        for value in found.values():
+            self.assertFalse(set(value) & set("\r\n\x00\u202e\u200b\u2028"))
+            value.encode()
+        self.assertLessEqual(len(found["ROOM_NAME"]), NAME_LENGTH + 1)
+
+
+class OneLineTests(SynchronousTestCase):
+    def test_lines(self) -> None:
+        """White space is one space; a long text ends with dots."""
+        for text, expected in (
+            ("a\r\n b\t c ", "a b c"),
+            ("Zoë 👩\u200d🚀", "Zoë 👩\u200d🚀"),
+            ("a\u202eb", "ab"),
+            ("abcdef", "abcd…"),
+        ):
+            self.assertEqual(one_line(text, 4 if text == "abcdef" else None), expected)
