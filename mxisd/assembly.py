@@ -17,14 +17,19 @@ from mxisd import __version__
 from mxisd.background import BackgroundTasks
 from mxisd.config.sections import Config, RotationPolicy
 from mxisd.config.senders import channels
+from mxisd.config.validation import LimitsSection
 from mxisd.drivers.dns import Dns
 from mxisd.drivers.http import HttpClients, http_clients
+from mxisd.errors import ConfigError
 from mxisd.features.accounts import AccountPolicy, Accounts
 from mxisd.features.hash_index import HashIndex, NoHashes, PepperPolicy
 from mxisd.features.health import Health
+from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import Lookup, LookupPolicy
 from mxisd.features.terms import Terms
+from mxisd.features.validation import Validation, ValidationPolicy
 from mxisd.interfaces import IStoreFactory, Store, Tools
+from mxisd.model.buckets import Rate
 from mxisd.model.hashing import NONE
 from mxisd.model.terms import Document, Policy
 from mxisd.notify.facts import Circumstances
@@ -36,6 +41,7 @@ from mxisd.records.accounts import AccountRecords, RecordsHealth, TermsRecords
 from mxisd.records.bindings import BindingRecords, PepperRecords
 from mxisd.records.hash_files import HashFiles
 from mxisd.records.key_files import open_key_ring
+from mxisd.records.sessions import SessionRecords
 from mxisd.records.sqlite import SqliteRecords
 from mxisd.remote.homeserver import Homeservers
 from mxisd.resolver.bindings import BindingsLookup
@@ -45,9 +51,12 @@ from mxisd.resolver.guarded import guarded
 from mxisd.resolver.leaf import Leaf
 from mxisd.resolver.sharing import Sharing
 from mxisd.services import HashIndexService, ListeningService, StoreService
+from mxisd.web.pages import OwnPages
 from mxisd.web.site import Features, IdentitySite, WebSettings, build_site
 
 PURGE_SECONDS = 3600
+BUILT_IN = "classpath:"
+"""What mxisd's own pages begin with in old configurations."""
 
 log = Logger()
 
@@ -296,16 +305,63 @@ def _lookup(
     return Lookup(policy, _resolver(base, stores), hashes, key_ring, base.reactor)
 
 
+def _validation(base: _Base, notifier: INotifier) -> Validation:
+    section = base.config.session.policy.validation
+    allowed, hosts = section.allowed_countries, section.next_link_hosts
+    policy = ValidationPolicy(
+        is_enabled=section.enabled,
+        allowed_countries=None if allowed is None else frozenset(allowed),
+        denied_countries=frozenset(section.denied_countries),
+        next_link_hosts=None if hosts is None else frozenset(map(str.lower, hosts)),
+    )
+    limits = Limits(_limit_policy(base.config.limits), base.reactor)
+    records = SessionRecords(base.records.database)
+    return Validation(policy, records, notifier, limits, base.random, base.reactor)
+
+
+def _limit_policy(section: LimitsSection) -> LimitPolicy:
+    if not section.enabled:
+        return LimitPolicy()
+    rates = {
+        Counted.ACCOUNT: Rate(section.account.burst, section.account.every),
+        Counted.NETWORK: Rate(section.network.burst, section.network.every),
+        Counted.EMAIL: Rate(section.email.burst, section.email.every),
+        Counted.PHONE: Rate(section.phone.burst, section.phone.every),
+        Counted.COUNTRY: Rate(section.country.burst, section.country.every),
+    }
+    return LimitPolicy(rates, section.network.exempt)
+
+
+def _pages(config: Config) -> OwnPages:
+    section = config.view.session.on_token_submit
+    return OwnPages(
+        _page("success", section.success), _page("failure", section.failure)
+    )
+
+
+def _page(key: str, path: str | None) -> bytes | None:
+    if not path or path.startswith(BUILT_IN):
+        return None
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        place = f"view.session.onTokenSubmit.{key}"
+        raise ConfigError.at(place, f"cannot be read: {error}") from error
+
+
 def _site(
     base: _Base, stores: Sequence[_NamedStore], hashes: HashIndex | NoHashes
 ) -> IdentitySite:
     config = base.config
     accounts, key_ring = _accounts(base), _key_ring(base)
+    validation = _validation(base, _notifier(base))
     base.background.every(PURGE_SECONDS, accounts.purge, "purging account tokens")
+    base.background.every(PURGE_SECONDS, validation.purge, "purging sessions")
     features = Features(
         accounts=accounts,
         terms=_terms(base),
         lookup=_lookup(base, stores, hashes, key_ring),
+        validation=validation,
         health=Health(
             RecordsHealth(base.records.database),
             {each.name: each.guard for each in stores},
@@ -320,6 +376,9 @@ def _site(
         inbound_networks=config.inbound_networks,
         internal_networks=config.server.internal_networks,
         access_log=config.logging.access,
+        public_url=config.public_url,
+        asks_first=config.view.session.on_token_submit.confirm,
+        pages=_pages(config),
     )
     return build_site(
         settings, features, base.background.shield, base.random, base.reactor

@@ -69,6 +69,51 @@ class UnknownTerms(RequestRefused):
     """A URL was accepted that is no document of ours."""
 
 
+class InvalidEmail(RequestRefused):
+    """No e-mail address that a message could be sent to."""
+
+
+class InvalidPhone(RequestRefused):
+    """No phone number that a message could be sent to."""
+
+
+class UnknownMedium(RequestRefused):
+    """Nobody can be reached by this medium here."""
+
+
+class DestinationRejected(RequestRefused):
+    """The operator sends no messages to that country."""
+
+
+class NoValidSession(RequestRefused):
+    """There is no such session, or it is another client's: the two look alike."""
+
+
+class SessionExpired(RequestRefused):
+    """The session's day is over."""
+
+
+class SessionNotValidated(RequestRefused):
+    """Nobody has given the session's token back yet."""
+
+
+class TokenIncorrect(RequestRefused):
+    """The token is not the one that was sent."""
+
+
+class LimitExceeded(RequestRefused):
+    """
+    Too much at once.
+
+    :ivar retry_after: The seconds until it is worth another try.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        """Say when to come back."""
+        super().__init__("Too many messages were asked for; try again later.")
+        self.retry_after = retry_after
+
+
 class NotFound(RequestRefused):
     """The thing asked for does not exist."""
 
@@ -128,6 +173,10 @@ class HomeserverUnavailable(Unavailable):
 
 class MessageNotSent(Unavailable):
     """A message could not be handed over; no address and no token is in the text."""
+
+
+class TextNotSent(MessageNotSent):
+    """The message was for a phone."""
 
 
 class DeadlineExceeded(Unavailable):

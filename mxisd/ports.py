@@ -1,6 +1,6 @@
 """The interfaces inside: what features need, and adapters provide."""
 
-from collections.abc import Awaitable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from typing import Any
 
 from attrs import frozen
@@ -12,6 +12,7 @@ from mxisd.model.identifiers import ServerName, UserId
 from mxisd.model.notices import Notice
 from mxisd.model.requesters import Requester
 from mxisd.model.secret import Secret
+from mxisd.model.sessions import TokenOutcome, ValidationSession
 from mxisd.model.threepids import ThreePid
 
 
@@ -148,6 +149,38 @@ class IBindingRecords(Interface):
 
     def unbind(threepid: ThreePid, user_id: UserId) -> Awaitable[bool]:
         """Withdraw, hashes included; tells whether that binding was there."""
+
+
+class ISessionRecords(Interface):
+    """Validation sessions."""
+
+    def session(sid: str) -> ValidationSession | None:
+        """Find a session by key, at once; expired ones too."""
+
+    def newest_session(
+        threepid: ThreePid, secret_digest: bytes
+    ) -> ValidationSession | None:
+        """Find the session that a client asked for last for an address, at once."""
+
+    def add_session(session: ValidationSession) -> Awaitable[None]:
+        """Remember a session."""
+
+    def record_sent(session: ValidationSession) -> Awaitable[None]:
+        """Remember that a message went out: its attempt, and its next link."""
+
+    def judge(
+        sid: str, on_token: Callable[[ValidationSession | None], TokenOutcome]
+    ) -> Awaitable[TokenOutcome]:
+        """
+        Have a token judged, and remember the outcome.
+
+        All in one transaction: of many tokens at a time, each one counts.
+
+        :param on_token: Gets the session as it is then; may run in another thread.
+        """
+
+    def purge_sessions(before_ms: int) -> Awaitable[int]:
+        """Forget those that were last changed so long ago; tells how many."""
 
 
 class IRecordsHealth(Interface):

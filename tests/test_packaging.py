@@ -111,11 +111,11 @@ class WheelTests(SynchronousTestCase):
             self.names = set(archive.namelist())
 
     def test_it_has_everything_and_nothing_else(self) -> None:
-        """Modules, plug-ins, SQL texts, licences and the typing mark; no tests."""
+        """Modules, plug-ins, texts, pages, licences and the typing mark; no tests."""
         sources = {
             str(path.relative_to(ROOT))
             for folder in ("mxisd", "twisted")
-            for pattern in ("*.j2", "*.py", "*.sql", "py.typed")
+            for pattern in ("*.css", "*.html", "*.j2", "*.py", "*.sql", "py.typed")
             for path in (ROOT / folder).rglob(pattern)
         }
         self.assertIn("twisted/plugins/mxisd_tap.py", sources)

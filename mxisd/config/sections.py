@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from mxisd.config.notification import NotificationSection, ThreePidSection
+from mxisd.config.validation import LimitsSection, SessionSection, ViewSection
 from mxisd.model.hashing import ALGORITHMS
 from mxisd.model.identifiers import IllegalIdentifier, ServerName
 from mxisd.model.requesters import Network
@@ -182,7 +183,7 @@ class StorageProviderSection:
 
 @frozen(kw_only=True)
 class StorageSection:
-    """Our own tables: accounts, terms, peppers, bindings."""
+    """Our own tables: accounts, terms, peppers, bindings, sessions."""
 
     backend: StorageBackend = option("The database engine.", StorageBackend.SQLITE)
     provider: StorageProviderSection = option(
@@ -424,6 +425,9 @@ class Config:
     account_config: AccountSection = option("Accounts.", AccountSection)
     policy: TermsSection = option("Terms of service.", TermsSection)
     bindings: BindingsSection = option("Bindings.", BindingsSection)
+    session: SessionSection = option("Validation sessions.", SessionSection)
+    view: ViewSection = option("Pages.", ViewSection)
+    limits: LimitsSection = option("Limits.", LimitsSection)
     threepid: ThreePidSection = option("Messages by medium.", ThreePidSection)
     notification: NotificationSection = option("Messages.", NotificationSection)
     outbound: OutboundSection = option("Outgoing questions.", OutboundSection)

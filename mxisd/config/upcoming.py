@@ -21,9 +21,8 @@ UPCOMING = (
     "lookup.recursive.bridge",
     "matrix.identity",
     "register",
-    "session",
+    "session.policy.unbind",
     "storage.provider.postgresql",
-    "view",
 )
 """Sections and keys of parts that are not built yet: read, and without effect."""
 
@@ -44,6 +43,8 @@ RENAMED: Mapping[str, str] = {
     "netiq.lookup": "netiq.identity.lookup",
     f"{_PARTS}.body": f"{_PARTS}.notification.body",
     f"{_PARTS}.subject": f"{_PARTS}.notification.subject",
+    "view.session.local.onTokenSubmit.failure": "view.session.onTokenSubmit.failure",
+    "view.session.local.onTokenSubmit.success": "view.session.onTokenSubmit.success",
 }
 """What the documentation said, and what the programs read."""
 
@@ -89,6 +90,7 @@ def settle(values: Mapping[str, Any], section: str = "") -> Settled:
     for path, key in _below(section, RENAMED).items():
         new = RENAMED[key].removeprefix(f"{section}.")
         taken = _take(rest, path)
+        _drop_empty(rest, path)
         if taken and _put(rest, new, taken[0]):
             remarks[path] = f"is read as {new}, its real name"
         elif taken:
@@ -130,6 +132,14 @@ def _take(values: dict[str, Any], path: str) -> tuple[Any, ...]:
     holder = _holder(values, above)
     value = holder.pop(key, None) if holder else None
     return () if value is None else (value,)
+
+
+def _drop_empty(values: dict[str, Any], path: str) -> None:
+    # A section that held old names alone would be an unknown key itself.
+    *above, _ = path.split(".")
+    while len(above) > 1 and _holder(values, above) == {}:
+        _take(values, ".".join(above))
+        above.pop()
 
 
 def _put(values: dict[str, Any], path: str, value: Any) -> bool:

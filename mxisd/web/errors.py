@@ -1,5 +1,6 @@
 """One table: which failure is answered with which status and error code."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,15 +16,33 @@ from mxisd.web.exchange import Reply
 
 REQUEST_ID_LENGTH = 12
 
+HeaderLines = tuple[tuple[bytes, bytes], ...]
+
 log = Logger()
 
 
-def _no_extra(_error: Any) -> Mapping[str, str]:
+def _no_extra(_error: Any) -> Mapping[str, Any]:
     return {}
 
 
-def _hash_hints(error: errors.InvalidPepper) -> Mapping[str, str]:
+def _hash_hints(error: errors.InvalidPepper) -> Mapping[str, Any]:
     return messages.hash_hints(error.algorithm, error.pepper)
+
+
+def _unsuccessful(_error: Any) -> Mapping[str, Any]:
+    return messages.UNSUCCESSFUL
+
+
+def _retry_after_ms(error: errors.LimitExceeded) -> Mapping[str, Any]:
+    return messages.retry_after_ms(error.retry_after)
+
+
+def _no_headers(_error: Any) -> HeaderLines:
+    return ()
+
+
+def _retry_after(error: errors.LimitExceeded) -> HeaderLines:
+    return ((b"Retry-After", b"%d" % math.ceil(error.retry_after)),)
 
 
 @frozen
@@ -34,12 +53,14 @@ class Answer:
     :ivar text: What the caller reads; ``None``: the failure's own message, which was
         written for the caller.
     :ivar extra_keys: Further keys of the error object.
+    :ivar headers: Further headers.
     """
 
     status: int
     errcode: str
     text: str | None = None
-    extra_keys: Callable[[Any], Mapping[str, str]] = _no_extra
+    extra_keys: Callable[[Any], Mapping[str, Any]] = _no_extra
+    headers: Callable[[Any], HeaderLines] = _no_headers
 
 
 UNKNOWN = Answer(500, "M_UNKNOWN", "Something went wrong here; it has been logged.")
@@ -64,6 +85,19 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
     errors.Forbidden: Answer(403, "M_FORBIDDEN"),
     errors.TermsNotSigned: Answer(403, "M_TERMS_NOT_SIGNED"),
     errors.UnknownTerms: Answer(400, "M_UNKNOWN"),
+    errors.InvalidEmail: Answer(400, "M_INVALID_EMAIL"),
+    errors.InvalidPhone: Answer(400, "M_INVALID_ADDRESS"),
+    errors.UnknownMedium: Answer(400, "M_UNRECOGNIZED"),
+    errors.DestinationRejected: Answer(400, "M_DESTINATION_REJECTED"),
+    errors.NoValidSession: Answer(404, "M_NO_VALID_SESSION", extra_keys=_unsuccessful),
+    errors.SessionExpired: Answer(400, "M_SESSION_EXPIRED", extra_keys=_unsuccessful),
+    errors.SessionNotValidated: Answer(
+        400, "M_SESSION_NOT_VALIDATED", extra_keys=_unsuccessful
+    ),
+    errors.TokenIncorrect: Answer(400, "M_TOKEN_INCORRECT", extra_keys=_unsuccessful),
+    errors.LimitExceeded: Answer(
+        429, "M_LIMIT_EXCEEDED", extra_keys=_retry_after_ms, headers=_retry_after
+    ),
     errors.NotFound: Answer(404, "M_NOT_FOUND"),
     errors.UnknownEndpoint: Answer(404, "M_UNRECOGNIZED"),
     errors.MethodNotAllowed: Answer(405, "M_UNRECOGNIZED"),
@@ -75,6 +109,9 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
     errors.DeadlineExceeded: LATER,
     errors.MessageNotSent: Answer(
         400, "M_EMAIL_SEND_ERROR", "The message could not be sent; try again later."
+    ),
+    errors.TextNotSent: Answer(
+        400, "M_SEND_ERROR", "The message could not be sent; try again later."
     ),
     errors.HomeserverUnavailable: BAD_HOMESERVER,
     errors.ConfigError: UNKNOWN,
@@ -94,7 +131,8 @@ def refused(error: BaseException) -> Reply:
     """The reply to a failure that is not our own fault."""
     answer = answer_to(error)
     text = answer.text or str(error) or "The request was refused."
-    return messages.error(answer.status, answer.errcode, text, answer.extra_keys(error))
+    extra, headers = answer.extra_keys(error), answer.headers(error)
+    return messages.error(answer.status, answer.errcode, text, extra, headers)
 
 
 class Refusals:

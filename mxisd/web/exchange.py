@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
+from twisted.web.http_headers import Headers
 
 from mxisd.model.identifiers import UserId
 from mxisd.model.requesters import Account, Origin, Stranger
@@ -26,6 +27,7 @@ class Call:
     :ivar origin: Where it comes from.
     :ivar user_id: Whose it is; ``None`` on routes that need no account.
     :ivar token: The account token that said so.
+    :ivar headers: As they came.
     """
 
     variables: Mapping[str, str]
@@ -34,6 +36,12 @@ class Call:
     origin: Origin
     user_id: UserId | None = None
     token: Secret | None = None
+    headers: Headers = field(factory=Headers)
+
+    def header(self, name: str) -> str:
+        """The first header of a name; empty if there is none."""
+        values = self.headers.getRawHeaders(name.encode("ascii"))
+        return values[0].decode("latin-1") if values else ""
 
     @property
     def requester(self) -> Account | Stranger:

@@ -22,13 +22,18 @@ class Place:
     routes: dict[bytes, Route] = field(factory=dict)
 
     def add(self, route: Route) -> None:
-        """Add a route; what can be got can also be asked for its head alone."""
+        """
+        Add a route.
+
+        What can be got can also be asked for its head alone, in the same way unless
+        there is a route for that before.
+        """
         method = route.method.encode()
         if method in self.routes:
             raise ValueError(f"{route.method} {route.template} is routed twice")
         self.routes[method] = route
         if method == b"GET":
-            self.routes[b"HEAD"] = route
+            self.routes.setdefault(b"HEAD", route)
 
     @property
     def allowed(self) -> bytes:

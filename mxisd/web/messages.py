@@ -7,6 +7,7 @@ Source: Identity Service API v1.19; r0.3.0 for v1.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -37,6 +38,7 @@ VERSIONS = tuple(f"v1.{minor}" for minor in range(1, 20))
 
 NO_QUERY: Mapping[str, str] = {}
 EMPTY = json_reply({})
+UNSUCCESSFUL: Mapping[str, Any] = {"success": False}
 
 # JSON and percent-encoding can smuggle in what no text of ours may hold.
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
@@ -227,7 +229,7 @@ def error(
     status: int,
     errcode: str,
     text: str,
-    extra: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
     headers: tuple[tuple[bytes, bytes], ...] = (),
 ) -> Reply:
     """An error as the specification wants it."""
@@ -243,6 +245,11 @@ def request_id(text: str) -> Mapping[str, str]:
 def hash_hints(algorithm: str, pepper: str) -> Mapping[str, str]:
     """What to add to an error so that the client can hash again."""
     return {"algorithm": algorithm, "lookup_pepper": pepper}
+
+
+def retry_after_ms(seconds: float) -> Mapping[str, int]:
+    """What to add to an error so that older clients know when to come back."""
+    return {"retry_after_ms": math.ceil(seconds * 1000)}
 
 
 def versions(legacy: bool, current: bool) -> Reply:

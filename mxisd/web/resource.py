@@ -90,11 +90,12 @@ class Api(Resource):
         if route.auth is Auth.INBOUND:
             self._gate.admit_inbound(origin)
         elif route.auth is not Auth.NONE:
-            headers = request.requestHeaders.getRawHeaders(b"Authorization", ())
-            token = token_of(headers, query)
+            values = request.requestHeaders.getRawHeaders(b"Authorization", ())
+            token = token_of(values, query)
             user_id = self._gate.identify(route.auth, token, match.path)
         body = _body(request, route.limit_bytes)
-        return Call(match.variables, query, body, origin, user_id, token)
+        headers = request.requestHeaders
+        return Call(match.variables, query, body, origin, user_id, token, headers)
 
     def _send_later(self, request: Any, answer: "Deferred[Reply]") -> None:
         finished = request.notifyFinish()

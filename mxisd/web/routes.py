@@ -13,6 +13,7 @@ from mxisd.web.authorization import Auth
 from mxisd.web.exchange import Call, Endpoint, Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
 from mxisd.web.operations import OperationsEndpoints
+from mxisd.web.validation import CONFIRM, ValidationEndpoints
 
 BASE = "/_matrix/identity"
 V1 = f"{BASE}/api/v1"
@@ -56,11 +57,17 @@ def write(
 
 @frozen(eq=False)
 class Endpoints:
-    """Everything that routes lead to."""
+    """
+    Everything that routes lead to.
+
+    :ivar v1_validation: Sessions in v1.
+    """
 
     accounts: AccountEndpoints
     keys: KeyEndpoints
     lookups: LookupEndpoints
+    validation: ValidationEndpoints
+    v1_validation: ValidationEndpoints
     operations: OperationsEndpoints
 
 
@@ -69,7 +76,8 @@ def routes(to: Endpoints, v1: bool, v2: bool) -> Sequence[Route]:
     All routes that are open.
 
     :param v1: Whether v1 lookups are served; v1 key validity always is, since its URLs
-        stand for ever in rooms and mails.
+        stand for ever in rooms and mails, and so is validation, since homeservers use
+        no other.
     :param v2: Whether the v2 API is served.
     """
     return [
@@ -77,6 +85,7 @@ def routes(to: Endpoints, v1: bool, v2: bool) -> Sequence[Route]:
         *(_v2(to) if v2 else ()),
         *(_v1_lookups(to) if v1 else ()),
         *_keys(V1, to.keys),
+        *_validation(V1, to.v1_validation, Auth.NONE),
     ]
 
 
@@ -102,6 +111,7 @@ def _v2(to: Endpoints) -> Sequence[Route]:
         *_keys(V2, to.keys),
         read("GET", f"{V2}/hash_details", account, SMALL, lookups.hash_details),
         read("POST", f"{V2}/lookup", account, LARGE, lookups.search),
+        *_validation(V2, to.validation, account),
     ]
 
 
@@ -121,6 +131,22 @@ def _keys(base: str, keys: KeyEndpoints) -> Sequence[Route]:
         read("GET", f"{base}/pubkey/isvalid", Auth.NONE, SMALL, keys.is_valid),
         read("GET", ephemeral, Auth.NONE, SMALL, keys.is_ephemeral_valid),
         read("GET", f"{base}/pubkey/{{keyId}}", Auth.NONE, SMALL, keys.key),
+    ]
+
+
+def _validation(base: str, to: ValidationEndpoints, auth: Auth) -> Sequence[Route]:
+    # A browser that opens a link has no token. Who asks for the head alone, as link
+    # checkers do, proves nothing.
+    place = f"{base}/validate/{{medium}}"
+    submit, confirm = f"{place}/submitToken", f"{place}/{CONFIRM}"
+    validated = f"{base}/3pid/getValidated3pid"
+    return [
+        write("POST", f"{place}/requestToken", auth, SMALL, to.request_token),
+        write("POST", submit, auth, SMALL, to.submit_token),
+        read("HEAD", submit, Auth.NONE, SMALL, to.look),
+        write("GET", submit, Auth.NONE, SMALL, to.open_link),
+        write("POST", confirm, Auth.NONE, SMALL, to.confirm),
+        read("GET", validated, auth, SMALL, to.validated),
     ]
 
 

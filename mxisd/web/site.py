@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -14,6 +14,7 @@ from mxisd.features.accounts import Accounts
 from mxisd.features.health import Health
 from mxisd.features.lookup import Lookup
 from mxisd.features.terms import Terms
+from mxisd.features.validation import Validation
 from mxisd.model.requesters import Network
 from mxisd.ports import IKeyRing, IRandom
 from mxisd.web.access_log import AccessLog
@@ -23,8 +24,10 @@ from mxisd.web.errors import Refusals
 from mxisd.web.exchange import Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
 from mxisd.web.operations import NAME, OperationsEndpoints
+from mxisd.web.pages import OwnPages, Pages
 from mxisd.web.resource import CORS, Api, Shield
-from mxisd.web.routes import Endpoints, routes
+from mxisd.web.routes import V1, V2, Endpoints, routes
+from mxisd.web.validation import ValidationEndpoints
 
 MAX_CONNECTIONS = 4096
 TICK_SECONDS = 1.0
@@ -124,6 +127,7 @@ class Features:
     accounts: Accounts
     terms: Terms
     lookup: Lookup
+    validation: Validation
     health: Health
     key_ring: IKeyRing
 
@@ -138,6 +142,8 @@ class WebSettings:
     :ivar inbound_networks: Who may use the v1 lookups.
     :ivar internal_networks: Who may see the names of stores.
     :ivar access_log: A file, ``-`` for the standard output, empty for none.
+    :ivar public_url: Where clients find us, without a slash at its end.
+    :ivar asks_first: Whether who opens a link has to press a button.
     """
 
     v1: bool
@@ -146,6 +152,9 @@ class WebSettings:
     inbound_networks: Sequence[Network]
     internal_networks: Sequence[Network]
     access_log: str
+    public_url: str
+    asks_first: bool = False
+    pages: OwnPages = field(factory=OwnPages)
 
 
 def build_site(
@@ -180,6 +189,8 @@ def build_api(
         AccountEndpoints(features.accounts, features.terms),
         KeyEndpoints(features.key_ring),
         LookupEndpoints(features.lookup),
+        _validation(settings, features.validation, V2, takes_query=False),
+        _validation(settings, features.validation, V1, takes_query=True),
         OperationsEndpoints(features.health, internal, clock),
     )
     return Api(
@@ -188,4 +199,16 @@ def build_api(
         Origins(settings.trusted_proxies),
         Refusals(random),
         shield,
+    )
+
+
+def _validation(
+    settings: WebSettings, validation: Validation, base: str, *, takes_query: bool
+) -> ValidationEndpoints:
+    return ValidationEndpoints(
+        validation=validation,
+        pages=Pages(settings.pages),
+        base_url=f"{settings.public_url}{base}",
+        takes_query=takes_query,
+        asks_first=settings.asks_first,
     )

@@ -31,7 +31,7 @@ class SettleTests(SynchronousTestCase):
 
     def test_a_key_without_a_value_is_no_news(self) -> None:
         """It is taken away silently."""
-        settled = settle({"view": None, "dns": {"overwrite": None}})
+        settled = settle({"register": None, "dns": {"overwrite": None}})
         self.assertEqual((settled.upcoming, settled.remarks), ((), {}))
         self.assertEqual(settled.values, {"dns": {"overwrite": None}})
 
@@ -51,6 +51,19 @@ class SettleTests(SynchronousTestCase):
         self.assertEqual(settled.values, {"identity": {"lookup": True}})
         settled = settle({"lookup": True, "identity": {"filter": "x"}}, "ldap")
         self.assertEqual(settled.values, {"identity": {"filter": "x", "lookup": True}})
+
+    def test_sections_of_old_names_go(self) -> None:
+        """Emptied ones, not those that hold more, nor those that are no sections."""
+        old = {"onTokenSubmit": {"success": "a"}}
+        for local, rest in (
+            (old, {}),
+            ({**old, "x": 1}, {"local": {"x": 1}}),
+            ({"onTokenSubmit": 5}, {"local": {"onTokenSubmit": 5}}),
+        ):
+            settled = settle({"view": {"session": {"local": local}}})
+            session = settled.values["view"]["session"]
+            session.pop("onTokenSubmit", None)
+            self.assertEqual(session, rest)
 
     def test_the_real_key_wins(self) -> None:
         """Where both are there, the old name has no effect."""

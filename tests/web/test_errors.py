@@ -1,7 +1,7 @@
 """Failures into replies."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError
@@ -25,6 +25,16 @@ EXPECTED = {
     errors.Forbidden: (403, "M_FORBIDDEN"),
     errors.TermsNotSigned: (403, "M_TERMS_NOT_SIGNED"),
     errors.UnknownTerms: (400, "M_UNKNOWN"),
+    errors.InvalidEmail: (400, "M_INVALID_EMAIL"),
+    errors.InvalidPhone: (400, "M_INVALID_ADDRESS"),
+    errors.UnknownMedium: (400, "M_UNRECOGNIZED"),
+    errors.DestinationRejected: (400, "M_DESTINATION_REJECTED"),
+    errors.NoValidSession: (404, "M_NO_VALID_SESSION"),
+    errors.SessionExpired: (400, "M_SESSION_EXPIRED"),
+    errors.SessionNotValidated: (400, "M_SESSION_NOT_VALIDATED"),
+    errors.TokenIncorrect: (400, "M_TOKEN_INCORRECT"),
+    errors.LimitExceeded: (429, "M_LIMIT_EXCEEDED"),
+    errors.TextNotSent: (400, "M_SEND_ERROR"),
     errors.NotFound: (404, "M_NOT_FOUND"),
     errors.UnknownEndpoint: (404, "M_UNRECOGNIZED"),
     errors.MethodNotAllowed: (405, "M_UNRECOGNIZED"),
@@ -78,13 +88,25 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(content["algorithm"], "sha256")
         self.assertEqual(content["lookup_pepper"], "fresh")
 
+    def test_who_was_too_fast_learns_when_to_come_back(self) -> None:
+        """In whole seconds in the header, in milliseconds for older clients."""
+        reply = refused(errors.LimitExceeded(1.0001))
+        self.assertEqual(reply.headers, ((b"Retry-After", b"2"),))
+        self.assertEqual(content_of(reply)["retry_after_ms"], 1001)
+
     def test_errors_say_something_even_if_their_raiser_did_not(self) -> None:
         """Both keys are there, and filled."""
         self.assertTrue(content_of(refused(errors.Forbidden()))["error"])
 
 
-def _arguments(error: type[BaseException]) -> tuple[str, ...]:
-    return ("sha256", "p") if error is errors.InvalidPepper else ("text",)
+ARGUMENTS: Mapping[type[BaseException], tuple[Any, ...]] = {
+    errors.InvalidPepper: ("sha256", "p"),
+    errors.LimitExceeded: (1.5,),
+}
+
+
+def _arguments(error: type[BaseException]) -> tuple[Any, ...]:
+    return ARGUMENTS.get(error, ("text",))
 
 
 def _code(error: type[BaseException]) -> str:

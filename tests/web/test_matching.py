@@ -85,6 +85,13 @@ class MatcherTests(SynchronousTestCase):
         assert match is not None
         self.assertEqual(match.place.allowed, b"GET, HEAD, OPTIONS, POST")
 
+    def test_a_head_can_have_a_route_of_its_own(self) -> None:
+        """Where asking for the head shall not do what getting does."""
+        head, get = route("HEAD", "/a"), route("GET", "/a")
+        match = Matcher([head, get]).find(b"/a")
+        assert match is not None
+        self.assertEqual(match.place.routes, {b"HEAD": head, b"GET": get})
+
     def test_the_same_route_twice(self) -> None:
         """It is a mistake that shows at the start."""
         twice = [route("GET", "/a"), route("GET", "/a")]

@@ -16,8 +16,11 @@ from zope.interface import implementer
 from mxisd.background import BackgroundTasks
 from mxisd.features.accounts import AccountPolicy, Accounts
 from mxisd.features.health import Health
+from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import Lookup, LookupPolicy
 from mxisd.features.terms import Terms
+from mxisd.features.validation import Validation, ValidationPolicy
+from mxisd.model.buckets import Rate
 from mxisd.model.hashing import lookup_digest
 from mxisd.model.secret import Secret
 from mxisd.model.settings import networks
@@ -40,12 +43,14 @@ from tests.features.doubles import (
     Pulse,
     VouchingHomeserver,
 )
+from tests.features.session_doubles import MemorySessions, RecordingNotifier
 from tests.resolver.doubles import BOB, BOB_ID, RecordingResolver
 
 PEPPER = "matrixrocks"
 TERMS_URL = "https://example.org/terms-en"
 KEY = SigningKey("0", bytes(range(32)))
 INVITE_KEY = SigningKey("1", bytes(32))
+PUBLIC_URL = "https://id.example.org"
 V1 = "/_matrix/identity/api/v1"
 V2 = "/_matrix/identity/v2"
 CORS = {
@@ -104,6 +109,9 @@ class World:
     resolver: RecordingResolver = field(
         factory=lambda: RecordingResolver(resolution=Resolution({BOB: BOB_ID}))
     )
+    sessions: Any = field(factory=MemorySessions)
+    notifier: RecordingNotifier = field(factory=RecordingNotifier)
+    validation_policy: ValidationPolicy = field(factory=ValidationPolicy)
     pulse: Any = field(factory=Pulse)
     store: Watched = field(factory=Watched)
     settings: dict[str, Any] = field(factory=dict)
@@ -120,6 +128,7 @@ class World:
             accounts=self._accounts(),
             terms=Terms(self.policies, self.terms, self.clock),
             lookup=self._lookup(),
+            validation=self._validation(),
             health=Health(self.pulse, {"staff": self.store}, frozenset),
             key_ring=TwoKeys(),
         )
@@ -145,6 +154,21 @@ class World:
         hashes = FixedHashes({digest: str(BOB_ID)}, PEPPER)
         return Lookup(policy, self.resolver, hashes, TwoKeys(), self.clock)
 
+    def _validation(self) -> Validation:
+        rates = {
+            Counted.ACCOUNT: Rate(20, 60),
+            Counted.EMAIL: Rate(5, 60),
+            Counted.PHONE: Rate(5, 60),
+        }
+        return Validation(
+            self.validation_policy,
+            self.sessions,
+            self.notifier,
+            Limits(LimitPolicy(rates), self.clock),
+            self.random,
+            self.clock,
+        )
+
     def web_settings(self) -> WebSettings:
         """Everything open, to those nearby."""
         usual: dict[str, Any] = {
@@ -154,6 +178,7 @@ class World:
             "inbound_networks": networks("127.0.0.0/8", "10.0.0.0/8"),
             "internal_networks": networks("127.0.0.0/8", "10.0.0.0/8"),
             "access_log": "",
+            "public_url": PUBLIC_URL,
         }
         return WebSettings(**(usual | self.settings))
 
@@ -230,7 +255,9 @@ class ApiTestCase(SynchronousTestCase):
         return Deferred.fromCoroutine(self._send(method, path, **options))
 
     async def _send(self, method: str, path: str, **options: Any) -> Answer:
-        response = await self.treq.request(method, f"http://127.0.0.1{path}", **options)
+        url = f"http://127.0.0.1{path}"
+        options["allow_redirects"] = False
+        response = await self.treq.request(method, url, **options)
         headers = {
             name.decode(): values[0].decode()
             for name, values in response.headers.getAllRawHeaders()

@@ -1,0 +1,150 @@
+"""
+The pages that people see who open a link of ours.
+
+They work without scripts, and load nothing from anywhere.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from attrs import frozen
+
+from mxisd.errors import RequestRefused, SessionExpired
+from mxisd.model.next_links import web_origin
+from mxisd.web.exchange import Reply
+from mxisd.web.pages.texts import Texts, texts_in
+
+HTML_TYPE = b"text/html; charset=utf-8"
+GOOD_MARK, BAD_MARK, QUESTION_MARK = "\N{CHECK MARK}", "!", "?"
+
+# The address of the page holds secrets: it goes neither to a cache nor to others.
+DISCRETION = (
+    (b"Cache-Control", b"no-store"),
+    (b"Referrer-Policy", b"no-referrer"),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"X-Frame-Options", b"DENY"),
+)
+
+EMPTY_PAGE = Reply(200, b"", HTML_TYPE, DISCRETION)
+
+
+@frozen
+class OwnPages:
+    """
+    The operator's pages, served as they are; ``None``: the built-in ones.
+
+    :ivar success: After a token was taken back.
+    :ivar failure: After it was not.
+    """
+
+    success: bytes | None = None
+    failure: bytes | None = None
+
+
+@frozen
+class _Content:
+    """What is different from page to page; all of it plain text but the form."""
+
+    kind: str
+    mark: str
+    title: str
+    text: str
+    form: str = ""
+
+
+class Pages:
+    """Makes the pages."""
+
+    def __init__(self, own: OwnPages) -> None:
+        self._own = own
+        self._layout = Template(_file("layout.html"))
+        self._form = Template(_file("form.html"))
+        self._style = _file("style.css")
+        digest = hashlib.sha256(self._style.encode()).digest()
+        self._style_source = f"'sha256-{b64encode(digest).decode()}'"
+
+    def success(self, languages: Sequence[str], medium: str) -> Reply:
+        """The address is proved."""
+        if self._own.success is not None:
+            return Reply(200, self._own.success, HTML_TYPE, DISCRETION)
+        texts = texts_in(languages)
+        text = texts.proved[medium]
+        content = _Content("success", GOOD_MARK, texts.success, text)
+        return self._page(200, texts, content)
+
+    def failure(self, languages: Sequence[str], status: int, error: Exception) -> Reply:
+        """The token was not taken back."""
+        if self._own.failure is not None:
+            return Reply(status, self._own.failure, HTML_TYPE, DISCRETION)
+        texts = texts_in(languages)
+        text = _reason(texts, error)
+        content = _Content("failure", BAD_MARK, texts.failure, text)
+        return self._page(status, texts, content)
+
+    def question(
+        self,
+        languages: Sequence[str],
+        medium: str,
+        action: str,
+        fields: Mapping[str, str],
+        next_link: str | None,
+    ) -> Reply:
+        """
+        A button, which people press and mail scanners do not.
+
+        :param action: Where it leads, relative to the page.
+        :param next_link: Where people are led then; browsers want to know before.
+        """
+        texts = texts_in(languages)
+        form = self._form.substitute(
+            action=escape(action),
+            fields="".join(_hidden(name, value) for name, value in fields.items()),
+            button=escape(texts.button),
+        )
+        text = texts.asked[medium]
+        content = _Content("question", QUESTION_MARK, texts.question, text, form)
+        targets = ["'self'", *([web_origin(next_link)] if next_link else [])]
+        return self._page(200, texts, content, " ".join(targets))
+
+    def _page(
+        self, status: int, texts: Texts, content: _Content, targets: str = "'none'"
+    ) -> Reply:
+        body = self._layout.substitute(
+            language=texts.language,
+            style=self._style,
+            kind=content.kind,
+            mark=escape(content.mark),
+            title=escape(content.title),
+            text=escape(content.text),
+            form=content.form,
+        )
+        headers = (
+            *DISCRETION,
+            (b"Content-Language", texts.language.encode()),
+            (b"Content-Security-Policy", self._policy(targets).encode()),
+        )
+        return Reply(status, body.encode(), HTML_TYPE, headers)
+
+    def _policy(self, targets: str) -> str:
+        return (
+            f"default-src 'none'; style-src {self._style_source}; base-uri 'none'; "
+            f"form-action {targets}; frame-ancestors 'none'"
+        )
+
+
+def _reason(texts: Texts, error: Exception) -> str:
+    if isinstance(error, SessionExpired):
+        return texts.expired
+    return texts.unknown if isinstance(error, RequestRefused) else texts.later
+
+
+def _hidden(name: str, value: str) -> str:
+    return f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">\n'
+
+
+def _file(name: str) -> str:
+    return files("mxisd.web.pages").joinpath(name).read_text(encoding="utf-8")
