@@ -1,30 +1,22 @@
 """What tests of the LDAP store share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import (
-    ILogObserver,
-    LogEvent,
-    formatEvent,
-    globalLogPublisher,
-)
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from mxisd.config.structure import Section
 from mxisd.drivers.ldap.client import LdapClient
 from mxisd.drivers.ldap.server import Access, Address
-from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import Store, Tools
 from mxisd.model.identifiers import UserId
 from mxisd.model.secret import Secret
-from mxisd.model.threepids import EMAIL, MSISDN, ThreePid, canonical
+from mxisd.model.threepids import EMAIL, MSISDN, canonical
 from mxisd.stores.ldap import factory
 from mxisd.testing.stores import DOMAIN, Person
 from tests.integration.slapd import Member, Organisation, Slapd
+from tests.integration.store_case import StoreCase
 
 EMPLOYEE = "employee"
 
@@ -43,7 +35,7 @@ def member(person: Person) -> Member:
     )
 
 
-class LdapCase(TestCase):
+class LdapCase(StoreCase):
     """Starts servers, makes stores, and cleans up."""
 
     timeout = 60
@@ -112,41 +104,11 @@ class LdapCase(TestCase):
         answer = await store.lookup.lookup(keys)
         return {key.address: user_id.localpart for key, user_id in answer.items()}
 
-    async def listed(self, store: Store) -> list[tuple[ThreePid, UserId]]:
-        """Everything that the store lists."""
-        result: list[tuple[ThreePid, UserId]] = []
-
-        async def put(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-            result.extend(batch)
-
-        assert store.associations is not None
-        await store.associations.associations(put)
-        return result
-
     async def verdict(self, store: Store, localpart: str, password: str) -> Any:
         """What the store says to a password."""
         assert store.authenticator is not None
         user_id = UserId(localpart, DOMAIN)
         return await store.authenticator.authenticate(user_id, Secret(password))
-
-    def log_lines(self) -> list[str]:
-        """The lines that will have been logged."""
-        lines: list[str] = []
-
-        @implementer(ILogObserver)
-        def observe(event: LogEvent) -> None:
-            lines.append(formatEvent(event))
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
-        return lines
-
-    async def assert_unavailable(self, answer: Any, words: str = "") -> Any:
-        """The question fails as it should; gives the error."""
-        with self.assertRaises(StoreUnavailable) as caught:
-            await answer
-        self.assertIn(words, str(caught.exception))
-        return caught.exception
 
     def within(self, seconds: float) -> Any:
         """Check afterwards, when called, that no more time has passed."""

@@ -13,19 +13,16 @@ from typing import Any
 from attrs import asdict
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from mxisd.config.structure import Section
 from mxisd.drivers.http import http_clients
 from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import Store, Tools
-from mxisd.model.identifiers import UserId
-from mxisd.model.threepids import EMAIL, ThreePid, canonical
+from mxisd.model.threepids import EMAIL, canonical
 from mxisd.stores.rest import factory
 from mxisd.testing.stores import DOMAIN, PEOPLE, Person
 from tests.integration import rest_backend
+from tests.integration.store_case import StoreCase
 
 PROGRAM = Path(rest_backend.__file__)
 
@@ -114,7 +111,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.stdout.close()
 
 
-class RestCase(TestCase):
+class RestCase(StoreCase):
     """Starts back ends, makes stores, and cleans up."""
 
     timeout = 120
@@ -150,17 +147,6 @@ class RestCase(TestCase):
         answer = await store.lookup.lookup(keys)
         return {key.address: user_id.localpart for key, user_id in answer.items()}
 
-    async def listed(self, store: Store) -> list[tuple[ThreePid, UserId]]:
-        """Everything that the store lists."""
-        result: list[tuple[ThreePid, UserId]] = []
-
-        async def put(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-            result.extend(batch)
-
-        assert store.associations is not None
-        await store.associations.associations(put)
-        return result
-
     async def fails(
         self, ask: Callable[[], Any], words: str = "", **how: Any
     ) -> StoreUnavailable:
@@ -170,15 +156,3 @@ class RestCase(TestCase):
         self.assertIn(words, str(caught.exception))
         error: StoreUnavailable = caught.exception
         return error
-
-    def log_lines(self) -> list[str]:
-        """The lines that will have been logged."""
-        lines: list[str] = []
-
-        @implementer(ILogObserver)
-        def observe(event: LogEvent) -> None:
-            lines.append(formatEvent(event))
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
-        return lines

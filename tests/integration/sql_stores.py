@@ -7,22 +7,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet import reactor
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from mxisd.config.structure import Section
 from mxisd.drivers.sql.address import DatabaseAddress, Engine
 from mxisd.drivers.sql.database import SqlDatabase, open_database
 from mxisd.interfaces import Store, Tools
-from mxisd.model.identifiers import UserId
-from mxisd.model.threepids import MSISDN, ThreePid, canonical
+from mxisd.model.threepids import MSISDN, canonical
 from mxisd.stores.sql import factory
 from mxisd.testing.stores import DOMAIN, Person
 from tests.drivers.hashes import quick_hash
 from tests.integration.database_servers import DatabaseServer
 from tests.integration.mariadb import shared_mariadb
 from tests.integration.postgres import shared_postgres
+from tests.integration.store_case import StoreCase
 
 TABLES = (
     "CREATE TABLE people (username VARCHAR(100), display_name VARCHAR(100), "
@@ -129,7 +126,7 @@ class ServerWorld:
         return self.server.address(**{"database": self.name, **more})
 
 
-class SqlCase(TestCase):
+class SqlCase(StoreCase):
     """Makes databases and stores, and cleans up."""
 
     timeout = 120
@@ -181,29 +178,6 @@ class SqlCase(TestCase):
         database = open_database(reactor, world.address(**more), "staff")
         self.addCleanup(database.close)
         return database
-
-    async def listed(self, store: Store) -> list[tuple[ThreePid, UserId]]:
-        """Everything that the store lists."""
-        result: list[tuple[ThreePid, UserId]] = []
-
-        async def put(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-            result.extend(batch)
-
-        assert store.associations is not None
-        await store.associations.associations(put)
-        return result
-
-    def log_lines(self) -> list[str]:
-        """The lines that will have been logged."""
-        lines: list[str] = []
-
-        @implementer(ILogObserver)
-        def observe(event: LogEvent) -> None:
-            lines.append(formatEvent(event))
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
-        return lines
 
 
 class PostgresqlCase(SqlCase):

@@ -7,19 +7,17 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from mxisd.config.structure import Section
 from mxisd.drivers.http import http_clients
-from mxisd.errors import Misconfigured, StoreUnavailable
+from mxisd.errors import Misconfigured
 from mxisd.interfaces import Store, Tools
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import Profile, SearchBy
-from mxisd.model.threepids import EMAIL, ThreePid, canonical
+from mxisd.model.threepids import EMAIL, canonical
 from mxisd.plugins import find_factories
 from mxisd.testing.stores import ALICE, DOMAIN, PEOPLE, Person
+from tests.integration.store_case import StoreCase
 from tests.integration.synapse import Synapse
 
 
@@ -62,7 +60,7 @@ def add_nobodies(synapse: Synapse) -> list[str]:
     return list(users)
 
 
-class SynapseCase(TestCase):
+class SynapseCase(StoreCase):
     """Starts homeservers, makes stores, and cleans up."""
 
     timeout = 240
@@ -102,17 +100,6 @@ class SynapseCase(TestCase):
         answer = await store.lookup.lookup(keys)
         return {key.address: str(user_id) for key, user_id in answer.items()}
 
-    async def listed(self, store: Store) -> list[tuple[ThreePid, UserId]]:
-        """Everything that the store lists."""
-        result: list[tuple[ThreePid, UserId]] = []
-
-        async def put(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-            result.extend(batch)
-
-        assert store.associations is not None
-        await store.associations.associations(put)
-        return result
-
     async def hits(
         self, store: Store, term: str, by: SearchBy = SearchBy.NAME, limit: int = 10
     ) -> list[str]:
@@ -125,24 +112,6 @@ class SynapseCase(TestCase):
         """The profile of a user."""
         assert store.profile is not None
         return await store.profile.profile(UserId.parse(user_id))
-
-    def log_lines(self) -> list[str]:
-        """The lines that will have been logged."""
-        lines: list[str] = []
-
-        @implementer(ILogObserver)
-        def observe(event: LogEvent) -> None:
-            lines.append(formatEvent(event))
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
-        return lines
-
-    async def assert_unavailable(self, answer: Any, words: str = "") -> None:
-        """The question fails as it should."""
-        with self.assertRaises(StoreUnavailable) as caught:
-            await answer
-        self.assertIn(words, str(caught.exception))
 
     async def assert_misconfigured(self, answer: Any, path: str) -> None:
         """The question fails, and names a key."""

@@ -62,8 +62,10 @@ class AuthenticatorContractTests(AuthenticatorContract, DomainCase):
     """The LDAP store checks a domain's passwords."""
 
     async def store_with(self, people: Sequence[Person]) -> Store:
-        """Know the contract's people."""
-        return self.domain_store(contract_domain())
+        """Know the contract's people, or fill a domain."""
+        if people is PEOPLE:
+            return self.domain_store(contract_domain())
+        return self.domain_store(self.domain(*map(account, people)))
 
 
 class BindTests(DomainCase):

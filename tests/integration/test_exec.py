@@ -10,7 +10,6 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from mxisd.config.structure import Section
@@ -47,11 +46,12 @@ from tests.integration.exec_programs import (
     python_program,
     python_section,
 )
+from tests.integration.store_case import StoreCase
 
 TRANSPORTS = ("args", "env", "plain", "json")
 
 
-class ExecCase(TestCase):
+class ExecCase(StoreCase):
     """Writes programs, makes stores, and cleans up."""
 
     timeout = 240
@@ -106,17 +106,6 @@ class ExecCase(TestCase):
         """What a lookup finds."""
         assert store.lookup is not None
         return dict(await store.lookup.lookup(frozenset(threepids)))
-
-    async def listed(self, store: Store) -> list[tuple[ThreePid, UserId]]:
-        """Everything that the store lists."""
-        result: list[tuple[ThreePid, UserId]] = []
-
-        async def put(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-            result.extend(batch)
-
-        assert store.associations is not None
-        await store.associations.associations(put)
-        return result
 
     async def verdict(self, store: Store, user_id: UserId, password: str) -> Any:
         """What the store says to a password."""
