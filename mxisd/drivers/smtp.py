@@ -262,7 +262,8 @@ def _why_not_connected(error: BaseException) -> str:
             return "TLS: the certificate is for another name"
         case SSL.Error():
             return f"TLS: {_tls_reason(cause)}"
-        case ConnectionClosed():
+        case ConnectionClosed() | SMTPConnectError():
+            # The latter, without a cause, is what Twisted before 26 makes of it.
             return "the server hung up"
     return f"the server talks nonsense ({type(cause).__name__})"
 
