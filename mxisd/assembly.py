@@ -14,6 +14,12 @@ from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 
 from mxisd import __version__
+from mxisd.assembly_bindings import (
+    BindingParts,
+    hashed_bindings,
+    make_binding,
+    make_unbinding,
+)
 from mxisd.background import BackgroundTasks
 from mxisd.config.sections import Config, RotationPolicy
 from mxisd.config.senders import channels
@@ -31,7 +37,9 @@ from mxisd.features.validation import Validation, ValidationPolicy
 from mxisd.interfaces import IStoreFactory, Store, Tools
 from mxisd.model.buckets import Rate
 from mxisd.model.hashing import NONE
+from mxisd.model.identifiers import UserId
 from mxisd.model.terms import Document, Policy
+from mxisd.model.threepids import ThreePid
 from mxisd.notify.facts import Circumstances
 from mxisd.notify.notifier import Channel, Notifier
 from mxisd.notify.templates import wordings
@@ -189,7 +197,7 @@ def _hashes(base: _Base, stores: Sequence[_NamedStore]) -> HashIndex | NoHashes:
         sources,
         HashFiles(_hash_folder(base), base.reactor),
         PepperRecords(database),
-        BindingRecords(database),
+        hashed_bindings(base.config, database),
         base.random,
         base.reactor,
     )
@@ -349,12 +357,35 @@ def _page(key: str, path: str | None) -> bytes | None:
         raise ConfigError.at(place, f"cannot be read: {error}") from error
 
 
+def _binding_parts(
+    base: _Base, validation: Validation, key_ring: IKeyRing, notifier: INotifier
+) -> BindingParts:
+    return BindingParts(
+        config=base.config,
+        reactor=base.reactor,
+        random=base.random,
+        background=base.background,
+        database=base.records.database,
+        http=base.http,
+        validation=validation,
+        key_ring=key_ring,
+        notifier=notifier,
+        on_threepid_known=_nobody_waits,
+    )
+
+
+async def _nobody_waits(_threepid: ThreePid, _user_id: UserId) -> None:
+    """Do nothing: there are no invitations yet."""
+
+
 def _site(
     base: _Base, stores: Sequence[_NamedStore], hashes: HashIndex | NoHashes
 ) -> IdentitySite:
     config = base.config
     accounts, key_ring = _accounts(base), _key_ring(base)
-    validation = _validation(base, _notifier(base))
+    notifier = _notifier(base)
+    validation = _validation(base, notifier)
+    bindings = _binding_parts(base, validation, key_ring, notifier)
     base.background.every(PURGE_SECONDS, accounts.purge, "purging account tokens")
     base.background.every(PURGE_SECONDS, validation.purge, "purging sessions")
     features = Features(
@@ -362,6 +393,8 @@ def _site(
         terms=_terms(base),
         lookup=_lookup(base, stores, hashes, key_ring),
         validation=validation,
+        binding=make_binding(bindings),
+        unbinding=make_unbinding(bindings),
         health=Health(
             RecordsHealth(base.records.database),
             {each.name: each.guard for each in stores},

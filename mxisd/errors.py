@@ -57,6 +57,10 @@ class Forbidden(RequestRefused):
     """The caller is known, and may not do this."""
 
 
+class NotYourAccount(RequestRefused):
+    """The account token is somebody else's than the request is about."""
+
+
 class HomeserverRejectedToken(RequestRefused):
     """The homeserver does not know the OpenID token that a client showed us."""
 

@@ -305,3 +305,15 @@ class IHomeserver(Interface):
         :raise HomeserverRejectedToken: If the homeserver does not know the token.
         :raise HomeserverUnavailable: If it could not be found or asked.
         """
+
+
+class IHomeserverKeys(Interface):
+    """The keys with which homeservers sign."""
+
+    def verify_key(server_name: ServerName, key_id: str) -> Awaitable[bytes | None]:
+        """
+        Find a public key that a homeserver uses today.
+
+        :return: ``None`` if it has no such key, or uses it no more.
+        :raise HomeserverUnavailable: If it could not be found or asked.
+        """

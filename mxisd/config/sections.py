@@ -366,7 +366,11 @@ class TermsSection:
 class BindingsSection:
     """Associations that users publish with us."""
 
-    enabled: bool = option("Whether our own bindings are looked up.", True)
+    enabled: bool = option(
+        "Whether users may bind, and bindings are found. Otherwise, they may still "
+        "unbind.",
+        True,
+    )
 
 
 @frozen(kw_only=True)

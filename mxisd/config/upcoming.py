@@ -21,7 +21,6 @@ UPCOMING = (
     "lookup.recursive.bridge",
     "matrix.identity",
     "register",
-    "session.policy.unbind",
     "storage.provider.postgresql",
 )
 """Sections and keys of parts that are not built yet: read, and without effect."""
@@ -52,6 +51,7 @@ NEEDLESS: Mapping[str, str] = {
     "exec.identity.priority": "the order of the stores counts",
     "hashing.hashStorageType": "the index is always a file in hashing.directory",
     "synapseSql.legacyRoomNames": "names of rooms come from where Synapse has them",
+    "session.policy.unbind.fraudulent": _NO_WARNING,
     f"threepid.medium.email.{_TEMPLATE}.fraudulent": _NO_WARNING,
     f"threepid.medium.msisdn.{_TEMPLATE}.fraudulent": _NO_WARNING,
     f"{_PARTS}.fraudulent": _NO_WARNING,

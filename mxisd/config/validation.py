@@ -51,12 +51,23 @@ class ValidationPolicySection:
 
 
 @frozen(kw_only=True)
+class UnbindPolicySection:
+    """Taking an association back."""
+
+    enabled: bool = option("Whether users and homeservers may unbind.", True)
+    notifications: bool = option(
+        "Whether the owner of an address is told that it was unbound.", True
+    )
+
+
+@frozen(kw_only=True)
 class SessionPolicySection:
     """What may be done with sessions."""
 
     validation: ValidationPolicySection = option(
         "Proving an address.", ValidationPolicySection
     )
+    unbind: UnbindPolicySection = option("Unbinding.", UnbindPolicySection)
 
 
 @frozen(kw_only=True)

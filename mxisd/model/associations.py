@@ -14,6 +14,7 @@ from mxisd.model.threepids import ThreePid
 
 LOOKUP_BACKDATED_MS = 60_000
 LOOKUP_VALID_MS = 300_000
+BOUND_VALID_MS = 100 * 365 * 24 * 3600 * 1000
 
 
 @frozen
@@ -42,6 +43,11 @@ class Association:
             now_ms - LOOKUP_BACKDATED_MS,
             now_ms + LOOKUP_VALID_MS,
         )
+
+    @classmethod
+    def bound(cls, threepid: ThreePid, user_id: UserId, now_ms: int) -> "Association":
+        """State what a user just published: valid for a hundred years."""
+        return cls(threepid, user_id, now_ms, now_ms, now_ms + BOUND_VALID_MS)
 
     def content(self, address: str | None = None) -> dict[str, Any]:
         """

@@ -6,15 +6,20 @@ Source: Matrix specification v1.19, appendices, "Signing JSON".
 """
 
 import re
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 from attrs import field, frozen
+from canonicaljson import encode_canonical_json
+from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey as NaclSigningKey
+from nacl.signing import VerifyKey
 from signedjson.key import NACL_ED25519
 from signedjson.sign import sign_json
 from unpaddedbase64 import decode_base64, encode_base64
 
+_UNSIGNED = frozenset({"signatures", "unsigned"})
 _KEY_ID = re.compile(r"ed25519:([A-Za-z0-9_-]{1,64})")
 
 
@@ -69,3 +74,24 @@ def key_bytes(text: str) -> bytes | None:
         return bytes(decode_base64(standard))
     except ValueError:
         return None
+
+
+def is_signed_by(
+    content: Mapping[str, Any], name: str, key_id: str, public_key: bytes
+) -> bool:
+    """
+    Whether a JSON object carries a server's good signature.
+
+    :param name: The server's, as it stands among the signatures.
+    :param content: Any object that was JSON; nothing in it raises.
+    """
+    try:
+        signature = content["signatures"][name][key_id]
+        if not isinstance(signature, str):
+            return False
+        rest = {key: content[key] for key in content if key not in _UNSIGNED}
+        signed = encode_canonical_json(rest)
+        VerifyKey(public_key).verify(signed, decode_base64(signature))
+    except (BadSignatureError, KeyError, TypeError, ValueError, RecursionError):
+        return False
+    return True

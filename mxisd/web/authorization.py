@@ -25,6 +25,7 @@ class Auth(Enum):
     INBOUND = "a network that may use the v1 lookups"
     ACCOUNT = "an account token, and the terms accepted"
     ACCOUNT_WITHOUT_TERMS = "an account token"
+    PROOF = "whatever proves a right; its endpoint judges"
 
 
 def token_of(authorization: Sequence[bytes], query: Mapping[str, str]) -> Secret | None:

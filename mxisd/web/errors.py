@@ -81,6 +81,7 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
     errors.InvalidPepper: Answer(400, "M_INVALID_PEPPER", extra_keys=_hash_hints),
     errors.TooManyAddresses: Answer(400, "M_TOO_LARGE"),
     errors.Unauthorized: Answer(401, "M_UNAUTHORIZED"),
+    errors.NotYourAccount: Answer(403, "M_UNAUTHORIZED"),
     errors.HomeserverRejectedToken: Answer(401, "M_UNAUTHORIZED"),
     errors.Forbidden: Answer(403, "M_FORBIDDEN"),
     errors.TermsNotSigned: Answer(403, "M_TERMS_NOT_SIGNED"),

@@ -89,7 +89,7 @@ class Api(Resource):
         user_id = token = None
         if route.auth is Auth.INBOUND:
             self._gate.admit_inbound(origin)
-        elif route.auth is not Auth.NONE:
+        elif route.auth not in (Auth.NONE, Auth.PROOF):
             values = request.requestHeaders.getRawHeaders(b"Authorization", ())
             token = token_of(values, query)
             user_id = self._gate.identify(route.auth, token, match.path)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from mxisd.web import messages
+from mxisd.web.associations import UNBIND, AssociationEndpoints
 from mxisd.web.authorization import Auth
 from mxisd.web.exchange import Call, Endpoint, Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
@@ -61,6 +62,7 @@ class Endpoints:
     Everything that routes lead to.
 
     :ivar v1_validation: Sessions in v1.
+    :ivar v1_associations: Bindings in v1.
     """
 
     accounts: AccountEndpoints
@@ -68,6 +70,8 @@ class Endpoints:
     lookups: LookupEndpoints
     validation: ValidationEndpoints
     v1_validation: ValidationEndpoints
+    associations: AssociationEndpoints
+    v1_associations: AssociationEndpoints
     operations: OperationsEndpoints
 
 
@@ -75,15 +79,16 @@ def routes(to: Endpoints, v1: bool, v2: bool) -> Sequence[Route]:
     """
     All routes that are open.
 
-    :param v1: Whether v1 lookups are served; v1 key validity always is, since its URLs
-        stand for ever in rooms and mails, and so is validation, since homeservers use
-        no other.
+    :param v1: Whether v1 lookups and bindings are served; v1 key validity always is,
+        since its URLs stand for ever in rooms and mails, and so is validation, since
+        homeservers use no other.
     :param v2: Whether the v2 API is served.
     """
     return [
         *_service(to, messages.versions(v1, v2)),
         *(_v2(to) if v2 else ()),
         *(_v1_lookups(to) if v1 else ()),
+        *(_associations(V1, to.v1_associations, Auth.NONE) if v1 else ()),
         *_keys(V1, to.keys),
         *_validation(V1, to.v1_validation, Auth.NONE),
     ]
@@ -112,6 +117,7 @@ def _v2(to: Endpoints) -> Sequence[Route]:
         read("GET", f"{V2}/hash_details", account, SMALL, lookups.hash_details),
         read("POST", f"{V2}/lookup", account, LARGE, lookups.search),
         *_validation(V2, to.validation, account),
+        *_associations(V2, to.associations, account),
     ]
 
 
@@ -147,6 +153,13 @@ def _validation(base: str, to: ValidationEndpoints, auth: Auth) -> Sequence[Rout
         write("GET", submit, Auth.NONE, SMALL, to.open_link),
         write("POST", confirm, Auth.NONE, SMALL, to.confirm),
         read("GET", validated, auth, SMALL, to.validated),
+    ]
+
+
+def _associations(base: str, to: AssociationEndpoints, auth: Auth) -> Sequence[Route]:
+    return [
+        write("POST", f"{base}/3pid/bind", auth, SMALL, to.bind),
+        write("POST", f"{base}/{UNBIND}", Auth.PROOF, SMALL, to.unbind),
     ]
 
 

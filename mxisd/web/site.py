@@ -11,6 +11,7 @@ from twisted.web.http import RESPONSES, datetimeToString
 from twisted.web.server import Site
 
 from mxisd.features.accounts import Accounts
+from mxisd.features.associations import Binding, Unbinding
 from mxisd.features.health import Health
 from mxisd.features.lookup import Lookup
 from mxisd.features.terms import Terms
@@ -18,6 +19,7 @@ from mxisd.features.validation import Validation
 from mxisd.model.requesters import Network
 from mxisd.ports import IKeyRing, IRandom
 from mxisd.web.access_log import AccessLog
+from mxisd.web.associations import AssociationEndpoints
 from mxisd.web.authorization import Gate, Origins
 from mxisd.web.channel import LimitedChannel, LimitedRequest
 from mxisd.web.errors import Refusals
@@ -128,6 +130,8 @@ class Features:
     terms: Terms
     lookup: Lookup
     validation: Validation
+    binding: Binding
+    unbinding: Unbinding
     health: Health
     key_ring: IKeyRing
 
@@ -191,6 +195,8 @@ def build_api(
         LookupEndpoints(features.lookup),
         _validation(settings, features.validation, V2, takes_query=False),
         _validation(settings, features.validation, V1, takes_query=True),
+        _associations(features, V2, features.accounts),
+        _associations(features, V1, None),
         OperationsEndpoints(features.health, internal, clock),
     )
     return Api(
@@ -211,4 +217,15 @@ def _validation(
         base_url=f"{settings.public_url}{base}",
         takes_query=takes_query,
         asks_first=settings.asks_first,
+    )
+
+
+def _associations(
+    features: Features, base: str, accounts: Accounts | None
+) -> AssociationEndpoints:
+    return AssociationEndpoints(
+        binding=features.binding,
+        unbinding=features.unbinding,
+        base=base,
+        accounts=accounts,
     )

@@ -265,9 +265,10 @@ class MxisdTests(SynchronousTestCase):
         """Load it."""
         self.found = loaded(MXISD, factories=find_factories())
 
-    def test_one_warning(self) -> None:
-        """It names everything that is not built yet; nothing else is worth a word."""
-        (warning,) = self.found.warnings
+    def test_two_warnings(self) -> None:
+        """One names everything that is not built yet, one what mxisd ignored itself."""
+        needless, warning = self.found.warnings
+        self.assertEqual(needless.path, "session.policy.unbind.fraudulent")
         of_ma1sd = {
             "internal",
             "logging.requests",

@@ -36,6 +36,9 @@ class SessionTests(SynchronousTestCase):
         config = loaded("").config
         policy = config.session.policy.validation
         self.assertTrue(policy.enabled)
+        self.assertTrue(config.session.policy.unbind.enabled)
+        self.assertTrue(config.session.policy.unbind.notifications)
+        self.assertTrue(config.bindings.enabled)
         self.assertIsNone(policy.allowed_countries)
         self.assertIsNone(policy.next_link_hosts)
         self.assertFalse(config.view.session.on_token_submit.confirm)
@@ -45,18 +48,20 @@ class SessionTests(SynchronousTestCase):
         self.assertGreaterEqual(min(bursts), 5)
 
     def test_the_keys_of_mxisd(self) -> None:
-        """They are read where they always were."""
+        """And of ma1sd: they are read where they always were."""
         text = """
 session:
   policy:
     validation: {enabled: false}
-    unbind: {fraudulent: {sendWarning: true}}
+    unbind: {enabled: false, notifications: false}
 view:
   session:
     onTokenSubmit: {success: /a.html, failure: 'classpath:/failure.html'}
 """
         config = loaded(text).config
         self.assertFalse(config.session.policy.validation.enabled)
+        self.assertFalse(config.session.policy.unbind.enabled)
+        self.assertFalse(config.session.policy.unbind.notifications)
         views = config.view.session.on_token_submit
         self.assertEqual(views.success, "/a.html")
         self.assertEqual(views.failure, "classpath:/failure.html")

@@ -7,12 +7,16 @@ from attrs import define, field
 from zope.interface import implementer
 
 from mxisd.errors import RecordsUnavailable
+from mxisd.model.associations import Association
 from mxisd.model.identifiers import ServerName, UserId
 from mxisd.model.secret import Secret
+from mxisd.model.threepids import ThreePid
 from mxisd.ports import (
     AccountRecord,
     IAccountRecords,
+    IBindingRecords,
     IHomeserver,
+    IHomeserverKeys,
     IKeyRing,
     IRandom,
     IRecordsHealth,
@@ -108,6 +112,64 @@ class VouchingHomeserver:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+
+@implementer(IBindingRecords)
+@define(eq=False)
+class MemoryBindings:
+    """
+    Bindings in a dict; without hashes.
+
+    :ivar trouble: What is raised instead.
+    """
+
+    owners: dict[ThreePid, UserId] = field(factory=dict)
+    trouble: Exception | None = None
+
+    async def bound(self, threepids: Set[ThreePid]) -> Mapping[ThreePid, UserId]:
+        """Find owners."""
+        return {each: self.owners[each] for each in threepids if each in self.owners}
+
+    def bound_by_digest(
+        self, pepper: str, digests: Sequence[bytes]
+    ) -> Mapping[bytes, str]:
+        """Find nobody."""
+        return {}
+
+    async def bind(self, association: Association) -> None:
+        """Publish."""
+        if self.trouble is not None:
+            raise self.trouble
+        self.owners[association.threepid] = association.user_id
+
+    async def unbind(self, threepid: ThreePid, user_id: UserId) -> bool:
+        """Withdraw."""
+        is_bound = self.owners.get(threepid) == user_id
+        if is_bound:
+            del self.owners[threepid]
+        return is_bound
+
+
+@implementer(IHomeserverKeys)
+@define(eq=False)
+class FixedKeys:
+    """
+    Homeservers' keys, by server name and key ID.
+
+    :ivar trouble: What is raised instead.
+    :ivar asked: For which keys somebody asked.
+    """
+
+    keys: dict[tuple[str, str], bytes] = field(factory=dict)
+    trouble: Exception | None = None
+    asked: list[tuple[str, str]] = field(factory=list)
+
+    async def verify_key(self, server_name: ServerName, key_id: str) -> bytes | None:
+        """Find a key."""
+        self.asked.append((str(server_name), key_id))
+        if self.trouble is not None:
+            raise self.trouble
+        return self.keys.get((str(server_name), key_id))
 
 
 @implementer(IKeyRing)

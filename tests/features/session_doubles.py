@@ -7,7 +7,7 @@ from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mxisd.model.notices import Notice, ValidationNotice
+from mxisd.model.notices import Notice, UnbindNotice, ValidationNotice
 from mxisd.model.sessions import (
     TokenOutcome,
     Validated,
@@ -86,17 +86,22 @@ class RecordingNotifier:
 
     media: set[str] = field(factory=lambda: {"email", "msisdn"})
     sent: list[ValidationNotice] = field(factory=list)
+    unbound: list[UnbindNotice] = field(factory=list)
     trouble: Exception | None = None
     pending: "list[Deferred[None]] | None" = None
 
     def can_reach(self, notice_type: type, medium: str) -> bool:
         """Whether the medium is one of ours."""
-        return notice_type is ValidationNotice and medium in self.media
+        is_ours = notice_type in (ValidationNotice, UnbindNotice)
+        return is_ours and medium in self.media
 
     async def send(self, notice: Notice) -> None:
         """Keep a notice."""
-        assert isinstance(notice, ValidationNotice)
-        self.sent.append(notice)
+        if isinstance(notice, UnbindNotice):
+            self.unbound.append(notice)
+        else:
+            assert isinstance(notice, ValidationNotice)
+            self.sent.append(notice)
         if self.trouble is not None:
             raise self.trouble
         if self.pending is not None:

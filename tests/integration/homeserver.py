@@ -3,7 +3,8 @@ A homeserver in a process of its own, for tests that block.
 
 usage: python -m tests.integration.homeserver FOLDER USER …
 
-It knows the token ``openid-USER`` of each user, and prints its name and its CA file.
+It knows the token ``openid-USER`` of each user, has the key of all fake homeservers,
+and prints its name and its CA file.
 """
 
 import os

@@ -114,6 +114,11 @@ class MxisdProcess:
         """POST a JSON body; status and decoded JSON."""
         return self._ask("POST", path, json.dumps(body).encode(), token, {})
 
+    def post_as(self, path: str, body: Any, authorization: str) -> Any:
+        """POST a JSON body with a header of its own; status and decoded JSON."""
+        raw = json.dumps(body).encode()
+        return self._ask("POST", path, raw, None, {}, authorization)
+
     def _ask(
         self,
         method: str,
@@ -121,13 +126,16 @@ class MxisdProcess:
         body: bytes | None,
         token: str | None,
         query: dict[str, str],
+        authorization: str | None = None,
     ) -> Any:
         url = f"http://127.0.0.1:{self.port}{path}"
         if query:
             url += "?" + urllib.parse.urlencode(query)
         request = urllib.request.Request(url, body, method=method)
         if token is not None:
-            request.add_header("Authorization", f"Bearer {token}")
+            authorization = f"Bearer {token}"
+        if authorization is not None:
+            request.add_header("Authorization", authorization)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as response:
                 return response.status, json.load(response)

@@ -42,6 +42,7 @@ class Synapse:
     :ivar url: Where it speaks HTTP.
     :ivar database: Its SQLite file, unless it was given another database.
     :ivar token: An access token of its administrator.
+    :ivar authority: Whose certificates it trusts.
     """
 
     def __init__(self, database: Mapping[str, Any] | None = None) -> None:
@@ -60,7 +61,7 @@ class Synapse:
         self.token = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._stub: IdentityServerStub | None = None
-        self._authority = CertificateAuthority(self.folder / "tls")
+        self.authority = CertificateAuthority(self.folder / "tls")
         self._write_configuration(database)
 
     # --- The process ------------------------------------------------------------------
@@ -69,7 +70,7 @@ class Synapse:
         """Start, and return when it answers; the first time, it gets an operator."""
         environment = {
             **os.environ,
-            "SSL_CERT_FILE": str(self._authority.ca_file),
+            "SSL_CERT_FILE": str(self.authority.ca_file),
             "SYNAPSE_CACHE_FACTOR": "0.5",
         }
         environment.pop("PYTHONPATH", None)
@@ -176,7 +177,7 @@ class Synapse:
         """Bind 3PIDs as a client does, at an identity server that believes it."""
         token = self.token_of(user_id)
         if self._stub is None:
-            self._stub = IdentityServerStub(self._authority)
+            self._stub = IdentityServerStub(self.authority)
         for medium, address in threepids:
             wish = {
                 "client_secret": "secret",
@@ -286,7 +287,7 @@ class Synapse:
             "bind_addresses": ["127.0.0.1"],
             "type": "http",
             "tls": False,
-            "resources": [{"names": ["client"], "compress": False}],
+            "resources": [{"names": ["client", "federation"], "compress": False}],
         }
         values = {
             **_SETTINGS,

@@ -20,6 +20,13 @@ class AssociationTests(SynchronousTestCase):
             stated, Association(MAIL, ALICE, 1_000_000, 940_000, 1_300_000)
         )
 
+    def test_a_bound_one_holds_for_life(self) -> None:
+        """From now on, for a hundred years."""
+        stated = Association.bound(MAIL, ALICE, 1_000)
+        self.assertEqual((stated.ts_ms, stated.not_before_ms), (1_000, 1_000))
+        self.assertGreater(stated.not_after_ms, 3_000_000_000_000)
+        self.assertLess(stated.not_after_ms, 2**53)
+
     def test_the_content_is_the_specifications(self) -> None:
         """Every key of the signed object, and no other."""
         self.assertEqual(

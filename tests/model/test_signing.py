@@ -7,7 +7,7 @@ from unpaddedbase64 import decode_base64
 
 from mxisd.model.associations import Association
 from mxisd.model.identifiers import UserId
-from mxisd.model.signing import SigningKey, key_bytes, serial_of
+from mxisd.model.signing import SigningKey, is_signed_by, key_bytes, serial_of
 from mxisd.model.threepids import ThreePid
 
 SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
@@ -141,3 +141,39 @@ class SigningTests(SynchronousTestCase):
             ("", None),
         ):
             self.assertEqual(serial_of(key_id), serial)
+
+
+class SignedByTests(SynchronousTestCase):
+    """The signatures of others."""
+
+    def test_good_and_bad_ones(self) -> None:
+        """By name, key ID and key; what is unsigned may change."""
+        key = SigningKey("1", bytes(32))
+        public = key_bytes(key.public_key) or b""
+        content = key.signed({"a": 1, "unsigned": {"b": 2}}, "example.org")
+        good = ("example.org", "ed25519:1", public)
+        self.assertTrue(is_signed_by(content, *good))
+        self.assertTrue(is_signed_by({**content, "unsigned": 3}, *good))
+        self.assertFalse(is_signed_by({**content, "a": 2}, *good))
+        for name, key_id, public_key in (
+            ("example.com", "ed25519:1", public),
+            ("example.org", "ed25519:2", public),
+            ("example.org", "ed25519:1", bytes(32)),
+            ("example.org", "ed25519:1", b"short"),
+        ):
+            self.assertFalse(is_signed_by(content, name, key_id, public_key))
+
+    def test_shapes_that_are_none(self) -> None:
+        """Nothing raises."""
+        shapes: tuple[Any, ...] = (
+            None,
+            5,
+            [],
+            {"a": 5},
+            {"a": {"ed25519:1": 5}},
+            {"a": {"ed25519:1": "é"}},
+            {"a": {"ed25519:1": "AAAA"}},
+        )
+        for signatures in shapes:
+            content = {"signatures": signatures}
+            self.assertFalse(is_signed_by(content, "a", "ed25519:1", bytes(32)))

@@ -1,16 +1,21 @@
-"""A homeserver that knows OpenID tokens and nothing else."""
+"""A homeserver that knows OpenID tokens, and has a key."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from mxisd.model.signing import SigningKey
 from tests.drivers.http.servers import QuietSite
 from tests.tls import CertificateAuthority
 
 USERINFO = b"/_matrix/federation/v1/openid/userinfo"
+KEYS = b"/_matrix/key/v2/server"
+KEY = SigningKey("fake", b"a homeserver that is not for real"[:32])
+"""What every one of them signs with."""
 
 
 class OpenIdResource(Resource):
@@ -18,6 +23,7 @@ class OpenIdResource(Resource):
     Answers OpenID questions as Synapse does.
 
     :ivar asked: The requests so far.
+    :ivar server_name: Whose keys it has; ``None``: it has none.
     """
 
     isLeaf = True
@@ -26,6 +32,7 @@ class OpenIdResource(Resource):
         super().__init__()
         self._owners: dict[str, str] = {}
         self.asked: list[Request] = []
+        self.server_name: str | None = None
 
     def add_token(self, token: str, user_id: str) -> None:
         """Know a token's owner from now on."""
@@ -39,7 +46,9 @@ class OpenIdResource(Resource):
         request.setResponseCode(status)
         return json.dumps(content).encode()
 
-    def _answer(self, request: Request) -> tuple[int, dict[str, str]]:
+    def _answer(self, request: Request) -> tuple[int, dict[str, Any]]:
+        if request.path == KEYS and self.server_name is not None:
+            return 200, server_keys(self.server_name)
         if request.path != USERINFO:
             return 404, {"errcode": "M_UNRECOGNIZED", "error": "Unrecognized request"}
         tokens = (request.args or {}).get(b"access_token", [])
@@ -47,6 +56,19 @@ class OpenIdResource(Resource):
         if owner is None:
             return 401, {"errcode": "M_UNKNOWN_TOKEN", "error": "Unknown or expired"}
         return 200, {"sub": owner}
+
+
+def server_keys(server_name: str) -> dict[str, Any]:
+    """What a homeserver says of its key; good for a day."""
+    return KEY.signed(
+        {
+            "server_name": server_name,
+            "verify_keys": {KEY.key_id: {"key": KEY.public_key}},
+            "old_verify_keys": {},
+            "valid_until_ts": int(time.time() * 1000) + 86_400_000,
+        },
+        server_name,
+    )
 
 
 class FakeHomeserver:
@@ -74,6 +96,7 @@ class FakeHomeserver:
         site = QuietSite(self.resource)
         self._port = reactor.listenSSL(0, site, options, interface="127.0.0.1")
         self.server_name = f"localhost:{self._port.getHost().port}"
+        self.resource.server_name = self.server_name
 
     def add_token(self, token: str, user_id: str) -> None:
         """Know a token's owner from now on."""

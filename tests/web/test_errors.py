@@ -21,6 +21,7 @@ EXPECTED = {
     errors.InvalidPepper: (400, "M_INVALID_PEPPER"),
     errors.TooManyAddresses: (400, "M_TOO_LARGE"),
     errors.Unauthorized: (401, "M_UNAUTHORIZED"),
+    errors.NotYourAccount: (403, "M_UNAUTHORIZED"),
     errors.HomeserverRejectedToken: (401, "M_UNAUTHORIZED"),
     errors.Forbidden: (403, "M_FORBIDDEN"),
     errors.TermsNotSigned: (403, "M_TERMS_NOT_SIGNED"),

@@ -15,17 +15,26 @@ from zope.interface import implementer
 
 from mxisd.background import BackgroundTasks
 from mxisd.features.accounts import AccountPolicy, Accounts
+from mxisd.features.associations import (
+    Binding,
+    BindPolicy,
+    Unbinding,
+    UnbindNotices,
+)
 from mxisd.features.health import Health
+from mxisd.features.homeserver_signatures import HomeserverSignatures
 from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import Lookup, LookupPolicy
 from mxisd.features.terms import Terms
 from mxisd.features.validation import Validation, ValidationPolicy
 from mxisd.model.buckets import Rate
 from mxisd.model.hashing import lookup_digest
+from mxisd.model.identifiers import UserId
 from mxisd.model.secret import Secret
 from mxisd.model.settings import networks
 from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.terms import Document, Policy
+from mxisd.model.threepids import ThreePid
 from mxisd.ports import IAnswering, IKeyRing, Resolution
 from mxisd.web.resource import Api
 from mxisd.web.site import (
@@ -38,7 +47,9 @@ from mxisd.web.site import (
 from tests.features.doubles import (
     CountingRandom,
     FixedHashes,
+    FixedKeys,
     MemoryAccounts,
+    MemoryBindings,
     MemoryTerms,
     Pulse,
     VouchingHomeserver,
@@ -112,6 +123,12 @@ class World:
     sessions: Any = field(factory=MemorySessions)
     notifier: RecordingNotifier = field(factory=RecordingNotifier)
     validation_policy: ValidationPolicy = field(factory=ValidationPolicy)
+    bindings: MemoryBindings = field(factory=MemoryBindings)
+    homeserver_keys: FixedKeys = field(factory=FixedKeys)
+    bind_policy: BindPolicy = field(factory=lambda: BindPolicy(True, "example.org"))
+    may_unbind: bool = True
+    tells_unbound: bool = True
+    known: list[tuple[ThreePid, UserId]] = field(factory=list)
     pulse: Any = field(factory=Pulse)
     store: Watched = field(factory=Watched)
     settings: dict[str, Any] = field(factory=dict)
@@ -124,11 +141,14 @@ class World:
 
     def features(self) -> Features:
         """The real features, on doubles."""
+        validation = self._validation()
         return Features(
             accounts=self._accounts(),
             terms=Terms(self.policies, self.terms, self.clock),
             lookup=self._lookup(),
-            validation=self._validation(),
+            validation=validation,
+            binding=self._binding(validation),
+            unbinding=self._unbinding(validation),
             health=Health(self.pulse, {"staff": self.store}, frozenset),
             key_ring=TwoKeys(),
         )
@@ -168,6 +188,30 @@ class World:
             self.random,
             self.clock,
         )
+
+    def _binding(self, validation: Validation) -> Binding:
+        return Binding(
+            self.bind_policy,
+            validation,
+            self.bindings,
+            TwoKeys(),
+            self._on_threepid_known,
+            self.clock,
+        )
+
+    def _unbinding(self, validation: Validation) -> Unbinding:
+        notices = UnbindNotices(self.notifier, self.tasks.spawn)
+        names = frozenset({"id.example.org", PUBLIC_URL})
+        return Unbinding(
+            self.may_unbind,
+            validation,
+            HomeserverSignatures(self.homeserver_keys, names),
+            self.bindings,
+            notices if self.tells_unbound else None,
+        )
+
+    async def _on_threepid_known(self, threepid: ThreePid, user_id: UserId) -> None:
+        self.known.append((threepid, user_id))
 
     def web_settings(self) -> WebSettings:
         """Everything open, to those nearby."""

@@ -1,0 +1,46 @@
+"""Requests that homeservers have signed for their users."""
+
+from collections.abc import Sequence, Set
+
+from attrs import frozen
+
+from mxisd.errors import Forbidden
+from mxisd.model.identifiers import ServerName, UserId
+from mxisd.model.x_matrix import SignedRequest, XMatrix, is_genuine
+from mxisd.ports import IHomeserverKeys
+
+MAX_SIGNATURES = 4
+
+
+@frozen
+class HomeserverSignatures:
+    """
+    Checks who has signed a request.
+
+    :ivar our_names: What we are called in requests to us, in lower case.
+    """
+
+    _keys: IHomeserverKeys
+    our_names: Set[str]
+
+    async def require(
+        self, headers: Sequence[XMatrix], request: SignedRequest, user_id: UserId
+    ) -> None:
+        """
+        Let requests pass that the homeserver of a user has signed.
+
+        :param headers: One of them is enough.
+        :raise Forbidden: If none of them is that homeserver's, and good.
+        :raise HomeserverUnavailable: If it could not be asked for its keys.
+        """
+        for header in headers[:MAX_SIGNATURES]:
+            # A homeserver speaks for its own users alone.
+            is_own = header.origin == user_id.server_name
+            if is_own and await self._is_good(header, request):
+                return
+        raise Forbidden("Invalid homeserver signature.")
+
+    async def _is_good(self, header: XMatrix, request: SignedRequest) -> bool:
+        origin = ServerName.parse(header.origin)
+        key = await self._keys.verify_key(origin, header.key_id)
+        return key is not None and is_genuine(header, key, request, self.our_names)

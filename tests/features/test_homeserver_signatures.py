@@ -1,0 +1,77 @@
+"""Requests that homeservers have signed for their users."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from mxisd.errors import Forbidden, HomeserverUnavailable
+from mxisd.features.homeserver_signatures import MAX_SIGNATURES, HomeserverSignatures
+from mxisd.model.identifiers import UserId
+from mxisd.model.signing import SigningKey, key_bytes
+from mxisd.model.x_matrix import SignedRequest, XMatrix
+from tests.features.doubles import FixedKeys
+
+KEY = SigningKey("1", bytes(range(32)))
+BOB = UserId.parse("@bob:example.org")
+REQUEST = SignedRequest("POST", "/unbind", {"a": 1})
+
+
+def header(origin: str = "example.org", key_id: str = KEY.key_id) -> XMatrix:
+    """A good one, but for the key ID."""
+    content = {
+        "method": "POST",
+        "uri": "/unbind",
+        "origin": origin,
+        "destination_is": "id.example.org",
+        "content": {"a": 1},
+    }
+    signature = KEY.signed(content, "x")["signatures"]["x"][KEY.key_id]
+    return XMatrix(origin, key_id, signature, "id.example.org")
+
+
+class SignatureTests(SynchronousTestCase):
+    """Who may speak for whom."""
+
+    def setUp(self) -> None:
+        """Let there be one homeserver."""
+        key = key_bytes(KEY.public_key) or b""
+        self.keys = FixedKeys({("example.org", KEY.key_id): key})
+        names = frozenset({"id.example.org"})
+        self.signatures = HomeserverSignatures(self.keys, names)
+
+    def require(self, *headers: XMatrix) -> "Deferred[Any]":
+        """Judge."""
+        judging = self.signatures.require(headers, REQUEST, BOB)
+        return Deferred.fromCoroutine(judging)
+
+    def test_a_good_one(self) -> None:
+        """It passes."""
+        self.successResultOf(self.require(header()))
+
+    def test_one_of_many_is_enough(self) -> None:
+        """A homeserver may sign with several keys, of which some are unknown."""
+        unknown = header(key_id="ed25519:unknown")
+        self.successResultOf(self.require(unknown, header()))
+
+    def test_none(self) -> None:
+        """Of another server, of an unknown key, none at all."""
+        for headers in (
+            [],
+            [header("evil.org")],
+            [header("EXAMPLE.org")],
+            [header(key_id="ed25519:unknown")],
+            [header("evil.org")] * 3,
+        ):
+            self.failureResultOf(self.require(*headers), Forbidden)
+
+    def test_too_many(self) -> None:
+        """The rest is not even looked at."""
+        unknown = [header(key_id=f"ed25519:{n}x") for n in range(MAX_SIGNATURES)]
+        self.failureResultOf(self.require(*unknown, header()), Forbidden)
+        self.assertEqual(len(self.keys.asked), MAX_SIGNATURES)
+
+    def test_a_homeserver_that_is_down(self) -> None:
+        """It is said so."""
+        self.keys.trouble = HomeserverUnavailable("down")
+        self.failureResultOf(self.require(header()), HomeserverUnavailable)
