@@ -20,6 +20,7 @@ from mxisd.assembly_bindings import (
     make_binding,
     make_unbinding,
 )
+from mxisd.assembly_invitations import Ground, invitations, invite_signing
 from mxisd.background import BackgroundTasks
 from mxisd.config.sections import Config, RotationPolicy
 from mxisd.config.senders import channels
@@ -37,9 +38,7 @@ from mxisd.features.validation import Validation, ValidationPolicy
 from mxisd.interfaces import IStoreFactory, Store, Tools
 from mxisd.model.buckets import Rate
 from mxisd.model.hashing import NONE
-from mxisd.model.identifiers import UserId
 from mxisd.model.terms import Document, Policy
-from mxisd.model.threepids import ThreePid
 from mxisd.notify.facts import Circumstances
 from mxisd.notify.notifier import Channel, Notifier
 from mxisd.notify.templates import wordings
@@ -313,18 +312,22 @@ def _lookup(
     return Lookup(policy, _resolver(base, stores), hashes, key_ring, base.reactor)
 
 
-def _validation(base: _Base, notifier: INotifier) -> Validation:
+def _validation(
+    base: _Base, policy: ValidationPolicy, notifier: INotifier, limits: Limits
+) -> Validation:
+    records = SessionRecords(base.records.database)
+    return Validation(policy, records, notifier, limits, base.random, base.reactor)
+
+
+def _validation_policy(base: _Base) -> ValidationPolicy:
     section = base.config.session.policy.validation
     allowed, hosts = section.allowed_countries, section.next_link_hosts
-    policy = ValidationPolicy(
+    return ValidationPolicy(
         is_enabled=section.enabled,
         allowed_countries=None if allowed is None else frozenset(allowed),
         denied_countries=frozenset(section.denied_countries),
         next_link_hosts=None if hosts is None else frozenset(map(str.lower, hosts)),
     )
-    limits = Limits(_limit_policy(base.config.limits), base.reactor)
-    records = SessionRecords(base.records.database)
-    return Validation(policy, records, notifier, limits, base.random, base.reactor)
 
 
 def _limit_policy(section: LimitsSection) -> LimitPolicy:
@@ -357,11 +360,31 @@ def _page(key: str, path: str | None) -> bytes | None:
         raise ConfigError.at(place, f"cannot be read: {error}") from error
 
 
-def _binding_parts(
-    base: _Base, validation: Validation, key_ring: IKeyRing, notifier: INotifier
-) -> BindingParts:
-    return BindingParts(
-        config=base.config,
+def _site(
+    base: _Base, stores: Sequence[_NamedStore], hashes: HashIndex | NoHashes
+) -> IdentitySite:
+    config = base.config
+    accounts, key_ring = _accounts(base), _key_ring(base)
+    policy, notifier = _validation_policy(base), _notifier(base)
+    limits = Limits(_limit_policy(config.limits), base.reactor)
+    validation = _validation(base, policy, notifier, limits)
+    lookup = _lookup(base, stores, hashes, key_ring)
+    ground = Ground(
+        config=config,
+        reactor=base.reactor,
+        random=base.random,
+        background=base.background,
+        database=base.records.database,
+        http=base.http,
+        key_ring=key_ring,
+        lookup=lookup,
+        limits=limits,
+        notifier=notifier,
+        reaches=policy.reaches,
+    )
+    waiting = invitations(ground)
+    bindings = BindingParts(
+        config=config,
         reactor=base.reactor,
         random=base.random,
         background=base.background,
@@ -370,31 +393,19 @@ def _binding_parts(
         validation=validation,
         key_ring=key_ring,
         notifier=notifier,
-        on_threepid_known=_nobody_waits,
+        on_threepid_known=waiting.on_threepid_known,
     )
-
-
-async def _nobody_waits(_threepid: ThreePid, _user_id: UserId) -> None:
-    """Do nothing: there are no invitations yet."""
-
-
-def _site(
-    base: _Base, stores: Sequence[_NamedStore], hashes: HashIndex | NoHashes
-) -> IdentitySite:
-    config = base.config
-    accounts, key_ring = _accounts(base), _key_ring(base)
-    notifier = _notifier(base)
-    validation = _validation(base, notifier)
-    bindings = _binding_parts(base, validation, key_ring, notifier)
     base.background.every(PURGE_SECONDS, accounts.purge, "purging account tokens")
     base.background.every(PURGE_SECONDS, validation.purge, "purging sessions")
     features = Features(
         accounts=accounts,
         terms=_terms(base),
-        lookup=_lookup(base, stores, hashes, key_ring),
+        lookup=lookup,
         validation=validation,
         binding=make_binding(bindings),
         unbinding=make_unbinding(bindings),
+        invitations=waiting,
+        invite_signing=invite_signing(ground),
         health=Health(
             RecordsHealth(base.records.database),
             {each.name: each.guard for each in stores},

@@ -105,6 +105,27 @@ class TokenIncorrect(RequestRefused):
     """The token is not the one that was sent."""
 
 
+class SenderMismatch(RequestRefused):
+    """Somebody asks in another user's name."""
+
+
+class ThreePidInUse(RequestRefused):
+    """
+    The address of an invite is somebody's already.
+
+    :ivar user_id: Whose.
+    """
+
+    def __init__(self, user_id: str) -> None:
+        """Name the owner, so that a homeserver can invite them."""
+        super().__init__("This address belongs to a user already.")
+        self.user_id = user_id
+
+
+class UnknownInvite(RequestRefused):
+    """There is no such pending invite, or the key is not its own."""
+
+
 class LimitExceeded(RequestRefused):
     """
     Too much at once.

@@ -9,6 +9,7 @@ from zope.interface import Attribute, Interface
 from mxisd.model.associations import Association
 from mxisd.model.hashing import Generation
 from mxisd.model.identifiers import ServerName, UserId
+from mxisd.model.invites import Delivery, Invite, Verdict
 from mxisd.model.notices import Notice
 from mxisd.model.requesters import Requester
 from mxisd.model.secret import Secret
@@ -183,6 +184,83 @@ class ISessionRecords(Interface):
         """Forget those that were last changed so long ago; tells how many."""
 
 
+class IInviteRecords(Interface):
+    """Invites; ended ones are kept."""
+
+    def invite(token: str) -> Invite | None:
+        """Find an invite by key, at once; ended ones too."""
+
+    def twin(threepid: ThreePid, room_id: str, sender: UserId) -> Invite | None:
+        """Find the pending invite of the same person to the same room, at once."""
+
+    def is_live_key(public_key: bytes) -> bool:
+        """Whether this is the ephemeral key of a pending invite, at once."""
+
+    def add_invite(invite: Invite, due_ms: int) -> Awaitable[Invite]:
+        """
+        Remember an invite, and what is to be done about it.
+
+        That is a message to its addressee, or a delivery if the owner is known: in the
+        same transaction.
+
+        :return: Its pending twin instead, if there is one; nothing is written then.
+        """
+
+    def pending_threepids() -> Awaitable[frozenset[ThreePid]]:
+        """Tell whose owners are still unknown."""
+
+    def resolve(threepid: ThreePid, owner: UserId, now_ms: int) -> Awaitable[int]:
+        """
+        End all pending invites of an address, and queue their deliveries.
+
+        All in one transaction; tells how many.
+        """
+
+    def expire(before_ms: int, owner: UserId | None, now_ms: int) -> Awaitable[int]:
+        """
+        End the pending invites that are so old; tells how many.
+
+        :param owner: To whom they are delivered instead, if to anybody.
+        """
+
+
+class IDeliveryRecords(Interface):
+    """What homeservers are to be told."""
+
+    def servers_due(now_ms: int) -> Sequence[str]:
+        """The servers for which something is due, at once."""
+
+    def next_delivery(server: str, now_ms: int) -> Delivery | None:
+        """The delivery that has been due for a server longest, at once."""
+
+    def delivery_failed(token: str, due_ms: int, answer: str) -> Awaitable[None]:
+        """Remember a failure, and when to try again."""
+
+    def delivery_ended(
+        token: str, outcome: Verdict, now_ms: int, answer: str
+    ) -> Awaitable[None]:
+        """Remember the end."""
+
+    def expedite_deliveries(now_ms: int) -> Awaitable[None]:
+        """Make everything due that waits for another try."""
+
+
+class IInviteMessageRecords(Interface):
+    """What people are to be told about invites."""
+
+    def due_messages(now_ms: int, limit: int) -> Sequence[tuple[Invite, int]]:
+        """What is due, and how often it has failed, at once."""
+
+    def message_failed(token: str, due_ms: int) -> Awaitable[None]:
+        """Remember a failure, and when to try again."""
+
+    def message_ended(token: str, outcome: str, now_ms: int) -> Awaitable[None]:
+        """Remember the end."""
+
+    def expedite_messages(now_ms: int) -> Awaitable[None]:
+        """Make everything due that waits for another try."""
+
+
 class IRecordsHealth(Interface):
     """Whether our own tables work."""
 
@@ -290,6 +368,9 @@ class IKeyRing(Interface):
     def is_ephemeral_valid(public_key: str) -> bool:
         """Whether this is the valid key of an invite, in any base64 spelling."""
 
+    def current_public_key() -> str:
+        """The public key with which we sign, unpadded base64."""
+
     def signed(content: dict[str, Any]) -> dict[str, Any]:
         """A copy of the content, signed with our current key under our server name."""
 
@@ -315,5 +396,17 @@ class IHomeserverKeys(Interface):
         Find a public key that a homeserver uses today.
 
         :return: ``None`` if it has no such key, or uses it no more.
+        :raise HomeserverUnavailable: If it could not be found or asked.
+        """
+
+
+class IOnBind(Interface):
+    """Tells homeservers whose an address is."""
+
+    def onbind(server_name: ServerName, content: dict[str, Any]) -> Awaitable[int]:
+        """
+        Tell one.
+
+        :return: The HTTP status of its answer; 404 or 405 if it has no such endpoint.
         :raise HomeserverUnavailable: If it could not be found or asked.
         """

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from mxisd.config.invitations import InviteSection
 from mxisd.config.notification import NotificationSection, ThreePidSection
 from mxisd.config.validation import LimitsSection, SessionSection, ViewSection
 from mxisd.model.hashing import ALGORITHMS
@@ -183,7 +184,7 @@ class StorageProviderSection:
 
 @frozen(kw_only=True)
 class StorageSection:
-    """Our own tables: accounts, terms, peppers, bindings, sessions."""
+    """Our own tables: accounts, terms, peppers, bindings, sessions, invites."""
 
     backend: StorageBackend = option("The database engine.", StorageBackend.SQLITE)
     provider: StorageProviderSection = option(
@@ -431,6 +432,7 @@ class Config:
     bindings: BindingsSection = option("Bindings.", BindingsSection)
     session: SessionSection = option("Validation sessions.", SessionSection)
     view: ViewSection = option("Pages.", ViewSection)
+    invite: InviteSection = option("Invitations.", InviteSection)
     limits: LimitsSection = option("Limits.", LimitsSection)
     threepid: ThreePidSection = option("Messages by medium.", ThreePidSection)
     notification: NotificationSection = option("Messages.", NotificationSection)

@@ -16,7 +16,7 @@ UPCOMING = (
     "dns.overwrite.homeserver.client",
     "forward",
     "internal",
-    "invite",
+    "invite.policy",
     "logging.requests",
     "lookup.recursive.bridge",
     "matrix.identity",

@@ -5,15 +5,16 @@ Source: Identity Service API v1.19, "Association lookup"; r0.3.0, "lookup".
 """
 
 from binascii import a2b_base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
-from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable
+from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable, Unavailable
 from mxisd.model.associations import Association
-from mxisd.model.hashing import NONE, SHA256
+from mxisd.model.hashing import NONE, SHA256, lookup_digest
+from mxisd.model.identifiers import UserId
 from mxisd.model.policy import may_recurse
 from mxisd.model.requesters import Network, Requester
 from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
@@ -109,6 +110,21 @@ class Lookup:
             return {}
         return {text: found[d] for text, d in digests.items() if d in found}
 
+    def known_by_hash(self, medium: str, spelling: str) -> str | None:
+        """
+        Whom a lookup by hash finds now for an address just as it is spelled.
+
+        :return: A user ID; ``None`` also if no lookup by hash is answered (yet).
+        """
+        if SHA256 not in self._policy.algorithms:
+            return None
+        try:
+            pepper = self._hashes.current_pepper()
+        except Unavailable:
+            return None
+        digest = lookup_digest(spelling, medium, pepper)
+        return self._hashes.find(pepper, [digest]).get(digest)
+
     async def in_clear(
         self, pepper: str, addresses: Sequence[str], requester: Requester
     ) -> Mapping[str, str]:
@@ -126,6 +142,17 @@ class Lookup:
             for text, key in spelled.items()
             if key is not None and key in found
         }
+
+    async def owners(
+        self, threepids: Set[ThreePid], requester: Requester, recursive: bool
+    ) -> Mapping[ThreePid, UserId]:
+        """
+        Find the owners of addresses for a purpose of our own.
+
+        :param recursive: Whether other servers may be asked, where the requester may.
+        """
+        resolution = await self._resolve(threepids, requester, recursive)
+        return resolution.found
 
     async def one(
         self, medium: str, address: str, requester: Requester
@@ -166,12 +193,15 @@ class Lookup:
         ]
 
     async def _resolve(
-        self, keys: Iterable[ThreePid | None], requester: Requester
+        self,
+        keys: Iterable[ThreePid | None],
+        requester: Requester,
+        recursive: bool = True,
     ) -> Resolution:
         threepids = frozenset(key for key in keys if key is not None)
         if not threepids:
             return Resolution({})
-        recursive = may_recurse(
+        recursive = recursive and may_recurse(
             requester, self._policy.recursion_enabled, self._policy.recursion_networks
         )
         deadline = self._clock.seconds() + self._policy.timeout

@@ -47,8 +47,8 @@ class InviteNotice:
     room_id: str
     room_name: str | None = None
     room_type: str | None = None
-    register_url: str | None = None
-    room_url: str | None = None
+    register_url: str | None = field(default=None, repr=False)
+    room_url: str | None = field(default=None, repr=False)
     languages: tuple[str, ...] = ()
 
 
@@ -71,7 +71,7 @@ class MatrixIdInviteNotice:
     room_id: str
     room_name: str | None = None
     room_type: str | None = None
-    room_url: str | None = None
+    room_url: str | None = field(default=None, repr=False)
     languages: tuple[str, ...] = ()
 
 

@@ -75,6 +75,10 @@ class KeyRing:
         """Whether this is the valid key of an invite, in any base64 spelling."""
         return key_bytes(public_key) in self._ephemeral
 
+    def current_public_key(self) -> str:
+        """The public key with which we sign, unpadded base64."""
+        return self._current.public_key
+
     def signed(self, content: dict[str, Any]) -> dict[str, Any]:
         """A copy of the content, signed with our current key under our server name."""
         return self._current.signed(content, self._server_name)

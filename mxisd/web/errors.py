@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from mxisd import errors
 from mxisd.ports import IRandom
-from mxisd.web import messages
+from mxisd.web import invite_words, messages
 from mxisd.web.exchange import Reply
 
 REQUEST_ID_LENGTH = 12
@@ -35,6 +35,10 @@ def _unsuccessful(_error: Any) -> Mapping[str, Any]:
 
 def _retry_after_ms(error: errors.LimitExceeded) -> Mapping[str, Any]:
     return messages.retry_after_ms(error.retry_after)
+
+
+def _owner(error: errors.ThreePidInUse) -> Mapping[str, Any]:
+    return invite_words.owned_by(error.user_id)
 
 
 def _no_headers(_error: Any) -> HeaderLines:
@@ -96,6 +100,9 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
         400, "M_SESSION_NOT_VALIDATED", extra_keys=_unsuccessful
     ),
     errors.TokenIncorrect: Answer(400, "M_TOKEN_INCORRECT", extra_keys=_unsuccessful),
+    errors.SenderMismatch: Answer(403, "M_UNAUTHORIZED"),
+    errors.ThreePidInUse: Answer(400, "M_THREEPID_IN_USE", extra_keys=_owner),
+    errors.UnknownInvite: Answer(404, "M_UNRECOGNIZED"),
     errors.LimitExceeded: Answer(
         429, "M_LIMIT_EXCEEDED", extra_keys=_retry_after_ms, headers=_retry_after
     ),

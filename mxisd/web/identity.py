@@ -74,11 +74,6 @@ class KeyEndpoints:
         public_key = messages.public_key(call.query)
         return messages.validity(self.key_ring.is_valid(public_key))
 
-    def is_ephemeral_valid(self, call: Call) -> Reply:
-        """Tell whether a key is the valid key of an invite."""
-        public_key = messages.public_key(call.query)
-        return messages.validity(self.key_ring.is_ephemeral_valid(public_key))
-
 
 @frozen(eq=False)
 class LookupEndpoints:

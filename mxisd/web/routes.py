@@ -13,6 +13,7 @@ from mxisd.web.associations import UNBIND, AssociationEndpoints
 from mxisd.web.authorization import Auth
 from mxisd.web.exchange import Call, Endpoint, Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
+from mxisd.web.invitations import InvitationEndpoints
 from mxisd.web.operations import OperationsEndpoints
 from mxisd.web.validation import CONFIRM, ValidationEndpoints
 
@@ -63,6 +64,7 @@ class Endpoints:
 
     :ivar v1_validation: Sessions in v1.
     :ivar v1_associations: Bindings in v1.
+    :ivar v1_invitations: Invites in v1.
     """
 
     accounts: AccountEndpoints
@@ -72,6 +74,8 @@ class Endpoints:
     v1_validation: ValidationEndpoints
     associations: AssociationEndpoints
     v1_associations: AssociationEndpoints
+    invitations: InvitationEndpoints
+    v1_invitations: InvitationEndpoints
     operations: OperationsEndpoints
 
 
@@ -79,18 +83,19 @@ def routes(to: Endpoints, v1: bool, v2: bool) -> Sequence[Route]:
     """
     All routes that are open.
 
-    :param v1: Whether v1 lookups and bindings are served; v1 key validity always is,
-        since its URLs stand for ever in rooms and mails, and so is validation, since
-        homeservers use no other.
+    :param v1: Whether v1 lookups, bindings and invites are served. v1 key validity always
+        is, since its URLs stand for ever in rooms and mails; so is signing; and so is
+        validation, since homeservers use no other.
     :param v2: Whether the v2 API is served.
     """
     return [
         *_service(to, messages.versions(v1, v2)),
         *(_v2(to) if v2 else ()),
-        *(_v1_lookups(to) if v1 else ()),
+        *(_v1_for_near(to) if v1 else ()),
         *(_associations(V1, to.v1_associations, Auth.NONE) if v1 else ()),
-        *_keys(V1, to.keys),
+        *_keys(V1, to.keys, to.v1_invitations),
         *_validation(V1, to.v1_validation, Auth.NONE),
+        _sign(V1, to.v1_invitations, Auth.NONE),
     ]
 
 
@@ -113,29 +118,35 @@ def _v2(to: Endpoints) -> Sequence[Route]:
         write("POST", f"{V2}/account/logout", no_terms, SMALL, accounts.logout),
         read("GET", f"{V2}/terms", Auth.NONE, SMALL, accounts.policies),
         write("POST", f"{V2}/terms", no_terms, SMALL, accounts.accept),
-        *_keys(V2, to.keys),
+        *_keys(V2, to.keys, to.invitations),
         read("GET", f"{V2}/hash_details", account, SMALL, lookups.hash_details),
         read("POST", f"{V2}/lookup", account, LARGE, lookups.search),
         *_validation(V2, to.validation, account),
         *_associations(V2, to.associations, account),
+        write("POST", f"{V2}/store-invite", account, SMALL, to.invitations.store),
+        _sign(V2, to.invitations, account),
     ]
 
 
-def _v1_lookups(to: Endpoints) -> Sequence[Route]:
-    lookups = to.lookups
+def _v1_for_near(to: Endpoints) -> Sequence[Route]:
+    lookups, invitations = to.lookups, to.v1_invitations
     return [
         read("GET", V1, Auth.NONE, SMALL, _nothing),
         read("GET", f"{V1}/", Auth.NONE, SMALL, _nothing),
         read("GET", f"{V1}/lookup", Auth.INBOUND, SMALL, lookups.search_one),
         read("POST", f"{V1}/bulk_lookup", Auth.INBOUND, LARGE, lookups.search_many),
+        # Without login, it would send anybody's messages to anybody.
+        write("POST", f"{V1}/store-invite", Auth.INBOUND, SMALL, invitations.store),
     ]
 
 
-def _keys(base: str, keys: KeyEndpoints) -> Sequence[Route]:
+def _keys(
+    base: str, keys: KeyEndpoints, invitations: InvitationEndpoints
+) -> Sequence[Route]:
     ephemeral = f"{base}/pubkey/ephemeral/isvalid"
     return [
         read("GET", f"{base}/pubkey/isvalid", Auth.NONE, SMALL, keys.is_valid),
-        read("GET", ephemeral, Auth.NONE, SMALL, keys.is_ephemeral_valid),
+        read("GET", ephemeral, Auth.NONE, SMALL, invitations.is_key_valid),
         read("GET", f"{base}/pubkey/{{keyId}}", Auth.NONE, SMALL, keys.key),
     ]
 
@@ -161,6 +172,10 @@ def _associations(base: str, to: AssociationEndpoints, auth: Auth) -> Sequence[R
         write("POST", f"{base}/3pid/bind", auth, SMALL, to.bind),
         write("POST", f"{base}/{UNBIND}", Auth.PROOF, SMALL, to.unbind),
     ]
+
+
+def _sign(base: str, to: InvitationEndpoints, auth: Auth) -> Route:
+    return read("POST", f"{base}/sign-ed25519", auth, SMALL, to.sign)
 
 
 def _nothing(_call: Call) -> Reply:

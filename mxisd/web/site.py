@@ -13,7 +13,9 @@ from twisted.web.server import Site
 from mxisd.features.accounts import Accounts
 from mxisd.features.associations import Binding, Unbinding
 from mxisd.features.health import Health
+from mxisd.features.invitations import Invitations
 from mxisd.features.lookup import Lookup
+from mxisd.features.signing_invites import InviteSigning
 from mxisd.features.terms import Terms
 from mxisd.features.validation import Validation
 from mxisd.model.requesters import Network
@@ -25,6 +27,7 @@ from mxisd.web.channel import LimitedChannel, LimitedRequest
 from mxisd.web.errors import Refusals
 from mxisd.web.exchange import Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
+from mxisd.web.invitations import InvitationEndpoints
 from mxisd.web.operations import NAME, OperationsEndpoints
 from mxisd.web.pages import OwnPages, Pages
 from mxisd.web.resource import CORS, Api, Shield
@@ -132,6 +135,8 @@ class Features:
     validation: Validation
     binding: Binding
     unbinding: Unbinding
+    invitations: Invitations
+    invite_signing: InviteSigning
     health: Health
     key_ring: IKeyRing
 
@@ -197,6 +202,8 @@ def build_api(
         _validation(settings, features.validation, V1, takes_query=True),
         _associations(features, V2, features.accounts),
         _associations(features, V1, None),
+        _invitations(settings, features, V2, takes_query=False),
+        _invitations(settings, features, V1, takes_query=True),
         OperationsEndpoints(features.health, internal, clock),
     )
     return Api(
@@ -228,4 +235,16 @@ def _associations(
         unbinding=features.unbinding,
         base=base,
         accounts=accounts,
+    )
+
+
+def _invitations(
+    settings: WebSettings, features: Features, base: str, *, takes_query: bool
+) -> InvitationEndpoints:
+    return InvitationEndpoints(
+        invitations=features.invitations,
+        signing=features.invite_signing,
+        key_ring=features.key_ring,
+        base_url=f"{settings.public_url}{base}",
+        takes_query=takes_query,
     )

@@ -165,11 +165,11 @@ class WarningTests(SynchronousTestCase):
     def test_parts_that_are_not_built_yet(self) -> None:
         """One warning names them all."""
         found = remarks(
-            "invite: {expiration: {enabled: true}}\n"
+            "invite: {policy: {ifSender: {hasRole: [staff]}}}\n"
             "lookup: {recursive: {bridge: {enabled: true}}}\n"
         )
         ((line, _, text),) = found
-        for key in ("invite", "lookup.recursive.bridge"):
+        for key in ("invite.policy", "lookup.recursive.bridge"):
             self.assertIn(key, text)
         self.assertIsNotNone(line)
 

@@ -188,6 +188,10 @@ class MarkingKeyRing:
         """No key is asked for here."""
         return False
 
+    def current_public_key(self) -> str:
+        """Any text."""
+        return "public"
+
     def signed(self, content: dict[str, Any]) -> dict[str, Any]:
         """Mark the content."""
         return {**content, "signatures": "signed"}

@@ -7,7 +7,12 @@ from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mxisd.model.notices import Notice, UnbindNotice, ValidationNotice
+from mxisd.model.notices import (
+    InviteNotice,
+    Notice,
+    UnbindNotice,
+    ValidationNotice,
+)
 from mxisd.model.sessions import (
     TokenOutcome,
     Validated,
@@ -87,18 +92,21 @@ class RecordingNotifier:
     media: set[str] = field(factory=lambda: {"email", "msisdn"})
     sent: list[ValidationNotice] = field(factory=list)
     unbound: list[UnbindNotice] = field(factory=list)
+    invites: list[InviteNotice] = field(factory=list)
     trouble: Exception | None = None
     pending: "list[Deferred[None]] | None" = None
 
     def can_reach(self, notice_type: type, medium: str) -> bool:
         """Whether the medium is one of ours."""
-        is_ours = notice_type in (ValidationNotice, UnbindNotice)
-        return is_ours and medium in self.media
+        types = (ValidationNotice, UnbindNotice, InviteNotice)
+        return notice_type in types and medium in self.media
 
     async def send(self, notice: Notice) -> None:
         """Keep a notice."""
         if isinstance(notice, UnbindNotice):
             self.unbound.append(notice)
+        elif isinstance(notice, InviteNotice):
+            self.invites.append(notice)
         else:
             assert isinstance(notice, ValidationNotice)
             self.sent.append(notice)

@@ -7,10 +7,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable
+from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable, Unavailable
 from mxisd.features.lookup import HashDetails, Lookup, LookupPolicy
 from mxisd.model.hashing import lookup_digest, lookup_hash
-from mxisd.model.requesters import Origin, Stranger
+from mxisd.model.requesters import Origin, Ourselves, Stranger
 from mxisd.model.settings import networks
 from mxisd.ports import Resolution
 from tests.features.doubles import FixedHashes, MarkingKeyRing
@@ -19,6 +19,14 @@ from tests.resolver.doubles import BOB, BOB_ID, EVE, RecordingResolver
 NEAR = Stranger(Origin(ip_address("10.1.2.3")))
 FAR = Stranger(Origin(ip_address("203.0.113.9")))
 PEPPER = "matrixrocks"
+
+
+class StartingHashes(FixedHashes):
+    """An index that is not there yet."""
+
+    def current_pepper(self) -> str:
+        """There is none."""
+        raise Unavailable("starting")
 
 
 class LookupTests(SynchronousTestCase):
@@ -57,6 +65,30 @@ class LookupTests(SynchronousTestCase):
     def one(self, medium: str, address: str) -> Any:
         """Look up one, from nearby."""
         return Deferred.fromCoroutine(self.lookup.one(medium, address, NEAR))
+
+    def test_known_by_hash(self) -> None:
+        """Only in the very spelling, and only where lookups by hash are answered."""
+        for spelling, expected in (
+            ("bob@example.org", str(BOB_ID)),
+            ("Bob@example.org", None),
+            ("eve@example.org", None),
+        ):
+            self.assertEqual(self.lookup.known_by_hash("email", spelling), expected)
+        in_clear = self.make(algorithms=("none",))
+        self.assertIsNone(in_clear.known_by_hash("email", "bob@example.org"))
+
+    def test_not_known_by_hash_yet(self) -> None:
+        """While the server starts, nobody is."""
+        self.hashes = StartingHashes({})
+        self.assertIsNone(self.make().known_by_hash("email", "bob@example.org"))
+
+    def test_owners(self) -> None:
+        """For our own purposes, from afar only if wanted."""
+        for recursive in (True, False):
+            asking = self.lookup.owners({BOB, EVE}, Ourselves(), recursive)
+            found = self.successResultOf(Deferred.fromCoroutine(asking))
+            self.assertEqual(found, {BOB: BOB_ID})
+            self.assertIs(self.resolver.contexts[-1].recursive, recursive)
 
     def test_hash_details(self) -> None:
         """Clients learn the current pepper and the algorithms."""

@@ -21,10 +21,14 @@ from mxisd.features.associations import (
     Unbinding,
     UnbindNotices,
 )
+from mxisd.features.deliveries import Deliveries
 from mxisd.features.health import Health
 from mxisd.features.homeserver_signatures import HomeserverSignatures
+from mxisd.features.invitations import Invitations, InvitePolicy
+from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import Lookup, LookupPolicy
+from mxisd.features.signing_invites import InviteSigning
 from mxisd.features.terms import Terms
 from mxisd.features.validation import Validation, ValidationPolicy
 from mxisd.model.buckets import Rate
@@ -36,6 +40,11 @@ from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.terms import Document, Policy
 from mxisd.model.threepids import ThreePid
 from mxisd.ports import IAnswering, IKeyRing, Resolution
+from mxisd.records.invites import (
+    DeliveryRecords,
+    InviteMessageRecords,
+    InviteRecords,
+)
 from mxisd.web.resource import Api
 from mxisd.web.site import (
     Features,
@@ -54,7 +63,9 @@ from tests.features.doubles import (
     Pulse,
     VouchingHomeserver,
 )
+from tests.features.invite_doubles import TalkingHomeservers
 from tests.features.session_doubles import MemorySessions, RecordingNotifier
+from tests.records.instant import InstantDatabase
 from tests.resolver.doubles import BOB, BOB_ID, RecordingResolver
 
 PEPPER = "matrixrocks"
@@ -88,6 +99,10 @@ class TwoKeys:
     def is_ephemeral_valid(self, public_key: str) -> bool:
         """Whether it is the invite's."""
         return key_bytes(public_key) == key_bytes(INVITE_KEY.public_key)
+
+    def current_public_key(self) -> str:
+        """The long-term key."""
+        return KEY.public_key
 
     def signed(self, content: dict[str, Any]) -> dict[str, Any]:
         """Sign."""
@@ -129,6 +144,9 @@ class World:
     may_unbind: bool = True
     tells_unbound: bool = True
     known: list[tuple[ThreePid, UserId]] = field(factory=list)
+    invite_policy: InvitePolicy = field(factory=InvitePolicy)
+    invite_database: InstantDatabase = field(factory=InstantDatabase)
+    homeservers: TalkingHomeservers = field(factory=TalkingHomeservers)
     pulse: Any = field(factory=Pulse)
     store: Watched = field(factory=Watched)
     settings: dict[str, Any] = field(factory=dict)
@@ -149,6 +167,8 @@ class World:
             validation=validation,
             binding=self._binding(validation),
             unbinding=self._unbinding(validation),
+            invitations=self.invitations(),
+            invite_signing=self._signing(),
             health=Health(self.pulse, {"staff": self.store}, frozenset),
             key_ring=TwoKeys(),
         )
@@ -174,17 +194,48 @@ class World:
         hashes = FixedHashes({digest: str(BOB_ID)}, PEPPER)
         return Lookup(policy, self.resolver, hashes, TwoKeys(), self.clock)
 
-    def _validation(self) -> Validation:
+    def _limits(self) -> Limits:
         rates = {
             Counted.ACCOUNT: Rate(20, 60),
             Counted.EMAIL: Rate(5, 60),
             Counted.PHONE: Rate(5, 60),
         }
+        return Limits(LimitPolicy(rates), self.clock)
+
+    def _validation(self) -> Validation:
         return Validation(
             self.validation_policy,
             self.sessions,
             self.notifier,
-            Limits(LimitPolicy(rates), self.clock),
+            self._limits(),
+            self.random,
+            self.clock,
+        )
+
+    def invitations(self) -> Invitations:
+        """Invites in real tables, homeservers that the test answers for."""
+        database = self.invite_database
+        messages = InviteMessages(
+            InviteMessageRecords(database),
+            self.notifier,
+            self.tasks,
+            self.clock,
+            f"{PUBLIC_URL}{V1}/sign-ed25519",
+        )
+        deliveries = Deliveries(
+            DeliveryRecords(database),
+            self.homeservers,
+            TwoKeys(),
+            self.tasks,
+            self.clock,
+        )
+        return Invitations(
+            self.invite_policy,
+            InviteRecords(database),
+            self._lookup(),
+            self._limits(),
+            messages,
+            deliveries,
             self.random,
             self.clock,
         )
@@ -212,6 +263,10 @@ class World:
 
     async def _on_threepid_known(self, threepid: ThreePid, user_id: UserId) -> None:
         self.known.append((threepid, user_id))
+
+    def _signing(self) -> InviteSigning:
+        records = InviteRecords(self.invite_database)
+        return InviteSigning(records, TwoKeys(), "example.org")
 
     def web_settings(self) -> WebSettings:
         """Everything open, to those nearby."""

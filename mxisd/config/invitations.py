@@ -1,0 +1,115 @@
+"""The configuration of invitations."""
+
+from enum import Enum
+
+from attrs import frozen
+
+from mxisd.model.identifiers import IllegalIdentifier, ServerName, UserId
+from mxisd.model.settings import option
+
+
+class Period(Enum):
+    """A unit of time."""
+
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+
+    @property
+    def in_seconds(self) -> int:
+        """How long it is."""
+        return {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}[self.value]
+
+
+def _positive(value: int) -> None:
+    if value <= 0:
+        raise ValueError("must be more than 0")
+
+
+def _user_id(value: str | None) -> None:
+    try:
+        UserId.parse(value or "@a:b")
+    except IllegalIdentifier as error:
+        raise ValueError("must be a user ID such as @nobody:example.org") from error
+
+
+def _user_ids(value: tuple[str, ...]) -> None:
+    for each in value:
+        _user_id(each)
+
+
+def _server_names(value: tuple[str, ...]) -> None:
+    for each in value:
+        try:
+            ServerName.parse(each)
+        except IllegalIdentifier as error:
+            raise ValueError("a list of server names such as example.org") from error
+
+
+def _web_client(value: str | None) -> None:
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise ValueError("must be a URL such as https://app.example.org")
+
+
+@frozen(kw_only=True)
+class ExpirationSection:
+    """Invites that nobody came for."""
+
+    enabled: bool = option("Whether invites expire.", True)
+    after: int = option("After how many minutes.", 10080, check=_positive)
+    resolve_to: str | None = option(
+        "The user to whom expired invites are delivered, to refuse them; without one "
+        "they only end here.",
+        None,
+        check=_user_id,
+    )
+
+
+@frozen(kw_only=True)
+class ResolutionSection:
+    """Finding out whose the address of an invite is."""
+
+    recursive: bool = option("Whether other servers are asked, too.", True)
+    timer: int = option(
+        "How often all pending invites are looked up, in ``period``.",
+        5,
+        check=_positive,
+    )
+    period: Period = option("The unit of ``timer``.", Period.MINUTES)
+
+
+@frozen(kw_only=True)
+class BlockedSection:
+    """Whose invites are refused."""
+
+    homeservers: tuple[str, ...] = option(
+        "Server names whose users may not invite.", (), check=_server_names
+    )
+    senders: tuple[str, ...] = option(
+        "User IDs who may not invite.", (), check=_user_ids
+    )
+    rooms: tuple[str, ...] = option("IDs of rooms to which nobody is invited.", ())
+
+
+@frozen(kw_only=True)
+class InviteSection:
+    """Invitations of people of whom only an address is known."""
+
+    accept_known: bool = option(
+        "Whether an invite of somebody who is known, yet not by hash, is taken and "
+        "delivered at once; if not, it is refused.",
+        True,
+    )
+    full_display_name: bool = option(
+        "Whether everybody in the room sees the whole address.", False
+    )
+    web_client: str | None = option(
+        "The web client that messages link to.",
+        None,
+        default_note="what the homeserver says",
+        check=_web_client,
+    )
+    expiration: ExpirationSection = option("Expiration.", ExpirationSection)
+    resolution: ResolutionSection = option("Resolution.", ResolutionSection)
+    blocked: BlockedSection = option("Block lists.", BlockedSection)

@@ -1,0 +1,111 @@
+"""
+Deliveries: homeservers are told whose an address is, until they have heard it.
+
+What is to be told is a row before this module sees it. There is a lane for each server,
+so that one that is down or slow does not hold up the others.
+"""
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from mxisd.background import BackgroundTasks
+from mxisd.errors import HomeserverUnavailable, RecordsUnavailable
+from mxisd.model.identifiers import ServerName
+from mxisd.model.invites import Delivery, Verdict, delay_ms, verdict
+from mxisd.ports import IDeliveryRecords, IKeyRing, IOnBind
+
+MAX_LANES = 50
+POLL_SECONDS = 1.0
+ANSWER_LENGTH = 500
+
+log = Logger()
+
+
+@define(eq=False)
+class Deliveries:
+    """Tells homeservers."""
+
+    _records: IDeliveryRecords
+    _homeservers: IOnBind
+    _key_ring: IKeyRing
+    _background: BackgroundTasks
+    _clock: IReactorTime
+    _lanes: set[str] = field(factory=set, init=False)
+    _is_fresh: bool = field(default=True, init=False)
+
+    async def wake(self) -> None:
+        """Begin with what is due; at first also with what waits for another try."""
+        if self._is_fresh:
+            await self._records.expedite_deliveries(self._now_ms())
+            self._is_fresh = False
+        for server in self._records.servers_due(self._now_ms()):
+            if server not in self._lanes and len(self._lanes) < MAX_LANES:
+                self._lanes.add(server)
+                self._background.spawn(self._run(server), "delivering invites")
+
+    async def _run(self, server: str) -> None:
+        """Deliver all that is due for a server, one after the other."""
+        try:
+            while delivery := self._records.next_delivery(server, self._now_ms()):
+                await self._deliver(delivery)
+        except RecordsUnavailable as error:
+            # It stays due; a message told twice does no harm.
+            log.warn("invites are not delivered: {error}", error=error)
+        finally:
+            self._lanes.discard(server)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        outcome, answer = await self._outcome(delivery)
+        token, now_ms = delivery.invite.token, self._now_ms()
+        if outcome in (Verdict.DELIVERED, Verdict.REFUSED):
+            await self._records.delivery_ended(token, outcome, now_ms, answer)
+        else:
+            due_ms = now_ms + delay_ms(delivery.failures + 1)
+            await self._records.delivery_failed(token, due_ms, answer)
+        _log(delivery, outcome, answer)
+
+    async def _outcome(self, delivery: Delivery) -> tuple[Verdict, str]:
+        try:
+            return await self._tell(delivery)
+        except CancelledError:
+            raise
+        except Exception as error:
+            # Otherwise it would be tried again every second.
+            log.failure("an invite could not be delivered")
+            return Verdict.LATER, type(error).__name__
+
+    async def _tell(self, delivery: Delivery) -> tuple[Verdict, str]:
+        """Tell the owner's homeserver; the sender's, if that one takes no such news."""
+        owner, sender = delivery.owner, delivery.invite.sender
+        signed = self._key_ring.signed(delivery.to_sign())
+        content = delivery.content(signed)
+        servers = dict.fromkeys((owner.server_name, sender.server_name))
+        outcome, answer = Verdict.LATER, ""
+        for name in servers:
+            try:
+                status = await self._homeservers.onbind(ServerName.parse(name), content)
+            except HomeserverUnavailable as error:
+                return Verdict.LATER, str(error)[:ANSWER_LENGTH]
+            age_ms = self._now_ms() - delivery.invite.created_ms
+            outcome, answer = verdict(status, age_ms), f"{name}: HTTP {status}"
+            if outcome is not Verdict.ELSEWHERE:
+                break
+        return outcome, answer
+
+    def _now_ms(self) -> int:
+        return int(self._clock.seconds() * 1000)
+
+
+def _log(delivery: Delivery, outcome: Verdict, answer: str) -> None:
+    if outcome is Verdict.DELIVERED:
+        log.info("An invite was delivered: {answer}", answer=answer)
+    elif outcome is Verdict.REFUSED:
+        log.warn("An invite was refused for good: {answer}", answer=answer)
+    else:
+        log.warn(
+            "An invite could not be delivered, {count} times so far: {answer}",
+            count=delivery.failures + 1,
+            answer=answer,
+        )

@@ -1,0 +1,214 @@
+"""
+Invitations: rooms wait for people of whom only an address is known.
+
+Source: Identity Service API v1.19, "Invitation storage".
+"""
+
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from mxisd.errors import (
+    DestinationRejected,
+    Forbidden,
+    RecordsUnavailable,
+    SenderMismatch,
+    ThreePidInUse,
+    UnknownMedium,
+)
+from mxisd.features.deliveries import Deliveries
+from mxisd.features.invite_messages import InviteMessages
+from mxisd.features.limits import Limits
+from mxisd.features.lookup import Lookup
+from mxisd.model.destinations import Destination
+from mxisd.model.identifiers import UserId
+from mxisd.model.invites import (
+    EPHEMERAL_SERIAL,
+    BlockLists,
+    Ending,
+    Invitation,
+    Invite,
+    redacted,
+)
+from mxisd.model.requesters import Account, Ourselves, Requester
+from mxisd.model.signing import SigningKey
+from mxisd.model.threepids import ThreePid
+from mxisd.ports import IInviteRecords, IRandom
+
+TOKEN_LENGTH = 64
+SEED_BYTES = 32
+HEAD_START_MS = 2_000
+"""A homeserver needs this to put an invite into the room before it is resolved."""
+
+log = Logger()
+
+
+@frozen(kw_only=True)
+class InvitePolicy:
+    """
+    What operators decide.
+
+    :ivar accept_known: Whether an invite of somebody we know is accepted, and resolved
+        at once, where the homeserver could not know them by hash.
+    :ivar full_display_name: Whether everybody in the room sees the whole address.
+    :ivar recursive: Whether other servers are asked, too, who somebody is.
+    :ivar expires_after_ms: ``None``: invites never expire.
+    :ivar expired_to: To whom expired invites are delivered; ``None``: to nobody.
+    :ivar reaches: Whether phones of a country are sent messages.
+    """
+
+    accept_known: bool = True
+    full_display_name: bool = False
+    recursive: bool = True
+    expires_after_ms: int | None = None
+    expired_to: UserId | None = None
+    blocked: BlockLists = field(factory=BlockLists)
+    reaches: Callable[[str], bool] = field(default=lambda _country: True, eq=False)
+
+
+@define(eq=False)
+class Invitations:
+    """Keeps invites until it is known whose the address is."""
+
+    _policy: InvitePolicy
+    _records: IInviteRecords
+    _lookup: Lookup
+    _limits: Limits
+    _messages: InviteMessages
+    _deliveries: Deliveries
+    _random: IRandom
+    _clock: IReactorTime
+
+    # --- Asked for by homeservers -----------------------------------------------------
+
+    def require_medium(self, medium: str) -> None:
+        """
+        Let invites pass to those who can be sent a message.
+
+        :raise UnknownMedium: If nobody is reached by this medium.
+        """
+        if not self._messages.can_reach(medium):
+            raise UnknownMedium("Nobody can be invited by this medium here.")
+
+    async def store(
+        self, invitation: Invitation, destination: Destination, requester: Requester
+    ) -> Invite:
+        """
+        Keep an invite.
+
+        :param destination: Where its message would go.
+        :return: The same one again if that person is invited to that room already.
+        :raise SenderMismatch: If the requester is not the sender.
+        :raise Forbidden: If the operator wants no invites from there.
+        :raise UnknownMedium: If nobody is reached by this medium.
+        :raise ThreePidInUse: If the homeserver could have known whose the address is.
+        :raise LimitExceeded: If there were too many messages.
+        """
+        self._require_allowed(invitation, requester)
+        self._require_unknown_by_hash(invitation)
+        self.require_medium(invitation.threepid.medium)
+        key = invitation.threepid, invitation.room_id, invitation.sender
+        twin = self._records.twin(*key)
+        if twin is not None:
+            return twin
+        owner = await self._owner(invitation.threepid)
+        if owner is None:
+            self._require_reach(destination)
+            self._limits.count_message(requester, destination)
+        elif not self._policy.accept_known:
+            raise ThreePidInUse(str(owner))
+        due_ms = self._now_ms() + (HEAD_START_MS if owner else 0)
+        invite = self._fresh(invitation, owner)
+        stored = await self._records.add_invite(invite, due_ms)
+        await self._wake()
+        return stored
+
+    def _require_allowed(self, invitation: Invitation, requester: Requester) -> None:
+        sender = invitation.sender
+        if isinstance(requester, Account) and requester.user_id != str(sender):
+            raise SenderMismatch("The sender must be the owner of the token.")
+        if self._policy.blocked.refuse(sender, invitation.room_id):
+            raise Forbidden("Invites of this sender, or to this room, are refused.")
+
+    def _require_unknown_by_hash(self, invitation: Invitation) -> None:
+        threepid = invitation.threepid
+        known = self._lookup.known_by_hash(threepid.medium, invitation.spelling)
+        if known is not None:
+            raise ThreePidInUse(known)
+
+    def _require_reach(self, destination: Destination) -> None:
+        country = destination.country
+        if country is not None and not self._policy.reaches(country):
+            raise DestinationRejected("No messages are sent to phones of this country.")
+
+    async def _owner(self, threepid: ThreePid) -> UserId | None:
+        # If somebody could not be asked, the next sweep asks again.
+        found = await self._lookup.owners({threepid}, Ourselves(), self._recursive)
+        return found.get(threepid)
+
+    def _fresh(self, invitation: Invitation, owner: UserId | None) -> Invite:
+        now_ms, threepid = self._now_ms(), invitation.threepid
+        shows_all = self._policy.full_display_name
+        return Invite(
+            token=self._random.alphanumeric(TOKEN_LENGTH),
+            threepid=threepid,
+            room_id=invitation.room_id,
+            sender=invitation.sender,
+            facts=invitation.facts,
+            languages=invitation.languages,
+            key=SigningKey(EPHEMERAL_SERIAL, self._random.token_bytes(SEED_BYTES)),
+            display_name=threepid.address if shows_all else redacted(threepid),
+            created_ms=now_ms,
+            ended_ms=None if owner is None else now_ms,
+            ending=None if owner is None else Ending.RESOLVED,
+            owner=owner,
+        )
+
+    # --- Learnt by ourselves ----------------------------------------------------------
+
+    async def on_threepid_known(self, threepid: ThreePid, user_id: UserId) -> None:
+        """
+        Resolve the invites of somebody whose address became known.
+
+        In one transaction they end, and what homeservers are to be told is recorded.
+        """
+        count = await self._records.resolve(threepid, user_id, self._now_ms())
+        if count:
+            log.info("Resolved {count} invites of one person", count=count)
+            await self._wake()
+
+    async def sweep(self) -> None:
+        """Look all pending addresses up in one question, and end what is too old."""
+        pending = await self._records.pending_threepids()
+        if pending:
+            found = await self._lookup.owners(pending, Ourselves(), self._recursive)
+            for threepid, owner in found.items():
+                await self.on_threepid_known(threepid, owner)
+        await self._expire()
+
+    async def _expire(self) -> None:
+        policy, now_ms = self._policy, self._now_ms()
+        if policy.expires_after_ms is None:
+            return
+        before_ms = now_ms - policy.expires_after_ms
+        count = await self._records.expire(before_ms, policy.expired_to, now_ms)
+        if count:
+            log.info("{count} invites expired", count=count)
+            await self._wake()
+
+    @property
+    def _recursive(self) -> bool:
+        return self._policy.recursive
+
+    async def _wake(self) -> None:
+        try:
+            await self._messages.wake()
+            await self._deliveries.wake()
+        except RecordsUnavailable as error:
+            # What is to be done is recorded, and the next look at it finds it.
+            log.warn("invites wait: {error}", error=error)
+
+    def _now_ms(self) -> int:
+        return int(self._clock.seconds() * 1000)

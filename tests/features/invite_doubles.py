@@ -1,0 +1,42 @@
+"""Doubles around invites."""
+
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from mxisd.errors import HomeserverUnavailable
+from mxisd.model.identifiers import ServerName
+from mxisd.ports import IOnBind
+
+
+@implementer(IOnBind)
+@define(eq=False)
+class TalkingHomeservers:
+    """
+    Homeservers that answer as the test says.
+
+    :ivar statuses: By server name; 200 without one, 0 for one that is down.
+    :ivar told: What they were told, in order.
+    :ivar trouble: What is raised instead of any answer.
+    :ivar hanging: Servers that never answer.
+    """
+
+    statuses: dict[str, int] = field(factory=dict)
+    told: list[tuple[str, dict[str, Any]]] = field(factory=list)
+    trouble: Exception | None = None
+    hanging: set[str] = field(factory=set)
+
+    async def onbind(self, server_name: ServerName, content: dict[str, Any]) -> int:
+        """Answer."""
+        name = str(server_name)
+        self.told.append((name, content))
+        if name in self.hanging:
+            await Deferred[None]()
+        status = self.statuses.get(name, 200)
+        if self.trouble is not None:
+            raise self.trouble
+        if not status:
+            raise HomeserverUnavailable(f"{name} is down")
+        return status

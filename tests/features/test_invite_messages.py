@@ -1,0 +1,185 @@
+"""Tests of messages about invites."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+from unpaddedbase64 import decode_base64
+
+from mxisd.background import BackgroundTasks
+from mxisd.errors import MessageNotSent, RecordsUnavailable
+from mxisd.features.invite_messages import (
+    AT_ONCE,
+    TRIES,
+    InviteMessages,
+    invite_link,
+    notice_of,
+)
+from mxisd.records.invites import InviteMessageRecords, InviteRecords
+from tests.features.session_doubles import RecordingNotifier
+from tests.records.instant import InstantDatabase
+from tests.records.invite_contract import INVITE, MAIL, OWNER
+
+SIGN = "https://id.example.org/sign"
+
+
+class SendingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        """Have an invite."""
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.database = InstantDatabase()
+        self.notifier = RecordingNotifier()
+        self.messages = self.make()
+        self.add("first")
+
+    def make(self) -> InviteMessages:
+        """Start anew, on the same tables."""
+        return InviteMessages(
+            InviteMessageRecords(self.database),
+            self.notifier,
+            BackgroundTasks(self.clock),
+            self.clock,
+            SIGN,
+        )
+
+    def add(self, token: str) -> None:
+        """Have an invite."""
+        invite = evolve(INVITE, token=token, room_id=token)
+        adding = InviteRecords(self.database).add_invite(invite, 0)
+        self.successResultOf(Deferred.fromCoroutine(adding))
+
+    def wake(self, seconds: float = 0) -> int:
+        """Let time pass, and tell how many messages were handed over then."""
+        self.clock.advance(seconds)
+        before = len(self.notifier.invites)
+        self.successResultOf(Deferred.fromCoroutine(self.messages.wake()))
+        return len(self.notifier.invites) - before
+
+    def test_sent_once(self) -> None:
+        """Then never again, after a restart neither."""
+        self.assertEqual([self.wake(), self.wake(99999)], [1, 0])
+        self.messages = self.make()
+        self.assertEqual(self.wake(), 0)
+
+    def test_failures_are_repeated(self) -> None:
+        """At ever longer intervals, and given up at last."""
+        self.notifier.trouble = MessageNotSent("no")
+        self.assertEqual([self.wake(), self.wake(4.9), self.wake(0.1)], [1, 0, 1])
+        self.assertEqual([self.wake(9.9), self.wake(0.1)], [0, 1])
+        rest = sum(self.wake(3600) for _ in range(99))
+        self.assertEqual(rest, TRIES - 3)
+
+    def test_a_restart_repeats_at_once(self) -> None:
+        """What waited for another try does not wait any longer."""
+        self.notifier.trouble = MessageNotSent("no")
+        self.wake()
+        self.messages = self.make()
+        self.notifier.trouble = None
+        self.assertEqual([self.wake(), self.wake(99999)], [1, 0])
+
+    def test_who_became_known_gets_none(self) -> None:
+        """A message that waits is not sent any more."""
+        self.notifier.trouble = MessageNotSent("no")
+        self.wake()
+        resolving = InviteRecords(self.database).resolve(MAIL, OWNER, 1)
+        self.successResultOf(Deferred.fromCoroutine(resolving))
+        self.assertEqual(self.wake(9999), 0)
+
+    def test_a_fault_of_ours(self) -> None:
+        """It is logged, and the message tried again like others."""
+        self.notifier.trouble = ZeroDivisionError()
+        self.assertEqual([self.wake(), self.wake(4.9), self.wake(0.1)], [1, 0, 1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_a_slow_server(self) -> None:
+        """A message that is under way is not sent twice; there are not too many."""
+        self.notifier.pending = []
+        self.assertEqual([self.wake(), self.wake(99)], [1, 0])
+        for number in range(9):
+            self.add(f"{number}")
+        self.assertEqual(self.wake() + 1, AT_ONCE)
+        self.assertEqual(self.wake(), 0)
+        for waiting in self.notifier.pending:
+            waiting.callback(None)
+        self.assertEqual(self.wake(), AT_ONCE)
+
+    def test_records_that_fail(self) -> None:
+        """A message may be sent twice, and is not lost."""
+        self.wake()
+        self.add("second")
+        self.database.trouble = RecordsUnavailable("full")
+        self.assertEqual(self.wake(), 1)
+        self.database.trouble = None
+        self.assertEqual([self.wake(), self.wake(9999)], [1, 0])
+
+    def test_the_log_keeps_quiet(self) -> None:
+        """It names neither people nor tokens."""
+        self.notifier.trouble = MessageNotSent("no")
+        with capturedLogs() as events:
+            self.wake()
+        for secret in ("first", MAIL.address):
+            self.assertNotIn(secret, repr(events))
+        self.assertEqual(len(events), 1)
+
+
+class NoticeTests(SynchronousTestCase):
+    def link(self, client: str | None = None, **facts: str) -> Any:
+        """The link of an invite."""
+        named = {key.replace("__", "."): value for key, value in facts.items()}
+        return invite_link(evolve(INVITE, facts=named), SIGN, client)
+
+    def test_facts(self) -> None:
+        """What the homeserver told; what it left empty is not there."""
+        facts = {
+            "room_name": "",
+            "room_alias": "#a:b",
+            "room_type": "m.space",
+            "sender_display_name": "Al <b>\r\n%TOKEN%",
+        }
+        notice = notice_of(evolve(INVITE, facts=facts), SIGN, None)
+        self.assertEqual(notice.room_name, "#a:b")
+        self.assertEqual(notice.room_type, "m.space")
+        self.assertEqual(notice.sender_name, "Al <b>\r\n%TOKEN%")
+        self.assertEqual(notice.languages, ("de", "en-GB"))
+        self.assertIsNone(notice_of(evolve(INVITE, facts={}), SIGN, None).room_url)
+
+    def test_the_link(self) -> None:
+        """As Element reads it: the client can get the invite signed."""
+        link = self.link(
+            org__matrix__web_client_location="https://app/", room_name="A&B #1"
+        )
+        url = urlsplit(link)
+        self.assertEqual((url.netloc, url.path), ("app", "/"))
+        path, _, query = url.fragment.partition("?")
+        self.assertEqual(path, "/room/%21room")
+        values = parse_qs(query)
+        self.assertEqual(values["room_name"], ["A&B #1"])
+        sign, _, given = values["signurl"][0].partition("?")
+        self.assertEqual(sign, SIGN)
+        key = parse_qs(given)["private_key"][0]
+        self.assertEqual(decode_base64(key), INVITE.key.seed)
+        self.assertEqual(parse_qs(given)["token"], ["first"])
+
+    def test_the_operators_client_goes_first(self) -> None:
+        """Whatever the homeserver says."""
+        link = self.link("https://ours", org__matrix__web_client_location="https://a")
+        self.assertTrue(link.startswith("https://ours/#/room/"))
+
+    def test_no_other_links(self) -> None:
+        """Only what a browser opens as a page."""
+        for client in (
+            "",
+            "app",
+            "javascript:alert(1)",
+            "https://",
+            "https://[",
+            "https://a b",
+            "https://a\r\nBcc: x",
+            "https://a#b",
+        ):
+            self.assertIsNone(self.link(org__matrix__web_client_location=client))

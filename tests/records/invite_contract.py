@@ -1,0 +1,216 @@
+"""What every place for invites, deliveries and messages must do."""
+
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, gatherResults
+from zope.interface.verify import verifyObject
+
+from mxisd.model.identifiers import UserId
+from mxisd.model.invites import Delivery, Ending, Invite, Verdict
+from mxisd.model.signing import SigningKey, key_bytes
+from mxisd.model.threepids import canonical
+from mxisd.ports import IDeliveryRecords, IInviteMessageRecords, IInviteRecords
+from mxisd.records.invites import (
+    DeliveryRecords,
+    InviteMessageRecords,
+    InviteRecords,
+)
+
+MAIL = canonical("email", "Strauß@example.org")
+OTHER = canonical("email", "other@example.org")
+OWNER = UserId.parse("@owner:Owner.org")
+INVITE = Invite(
+    token="first",
+    threepid=MAIL,
+    room_id="!room",
+    sender=UserId.parse("@Sänder:example.org"),
+    facts={"room_name": "Ü\n<b>", "any.thing": "[1]"},
+    languages=("de", "en-GB"),
+    key=SigningKey("0", bytes(range(32))),
+    display_name="str...@exa...",
+    created_ms=2**50,
+)
+
+
+def resolved(invite: Invite, owner: UserId = OWNER) -> Invite:
+    """The same one, whose owner was known at once."""
+    return evolve(
+        invite, ended_ms=invite.created_ms, ending=Ending.RESOLVED, owner=owner
+    )
+
+
+class InvitesContract:
+    """A test case mixes it in, and provides ``database()``."""
+
+    assertEqual: Any
+    assertIsNone: Any
+    assertTrue: Any
+    assertFalse: Any
+
+    def database(self) -> Any:
+        """The database under test."""
+        raise NotImplementedError
+
+    @property
+    def invites(self) -> InviteRecords:
+        """Invites."""
+        return InviteRecords(self.database())
+
+    @property
+    def deliveries(self) -> DeliveryRecords:
+        """Deliveries."""
+        return DeliveryRecords(self.database())
+
+    @property
+    def messages(self) -> InviteMessageRecords:
+        """Messages."""
+        return InviteMessageRecords(self.database())
+
+    async def test_it_provides_the_interfaces(self) -> None:
+        """The records are what the ports say."""
+        verifyObject(IInviteRecords, self.invites)
+        verifyObject(IDeliveryRecords, self.deliveries)
+        verifyObject(IInviteMessageRecords, self.messages)
+
+    async def test_an_invite_is_found(self) -> None:
+        """By its token; every field comes back."""
+        self.assertIsNone(self.invites.invite("first"))
+        for invite in (INVITE, resolved(evolve(INVITE, token="second"))):
+            self.assertEqual(await self.invites.add_invite(invite, 0), invite)
+            found = self.invites.invite(invite.token)
+            self.assertEqual(found, invite)
+            assert found is not None
+            self.assertEqual(found.threepid.lowered, MAIL.lowered)
+
+    async def test_the_same_invite_is_kept_once(self) -> None:
+        """Also of many at the same time; another room or sender is another invite."""
+        same = [evolve(INVITE, token=f"{n}") for n in range(10)]
+        adding = [
+            Deferred.fromCoroutine(self.invites.add_invite(each, 0)) for each in same
+        ]
+        self.assertEqual(await gatherResults(adding), [same[0]] * 10)
+        for other in (
+            evolve(INVITE, token="room", room_id="!other"),
+            evolve(INVITE, token="sender", sender=OWNER),
+            evolve(INVITE, token="person", threepid=OTHER),
+        ):
+            self.assertEqual(await self.invites.add_invite(other, 0), other)
+        twin = self.invites.twin(MAIL, "!room", INVITE.sender)
+        self.assertEqual(twin, same[0])
+        await self.invites.resolve(MAIL, OWNER, 5)
+        self.assertIsNone(self.invites.twin(MAIL, "!room", INVITE.sender))
+
+    async def test_a_key_lives_as_long_as_its_invite(self) -> None:
+        """No longer, and no other key does."""
+        key = key_bytes(INVITE.key.public_key)
+        assert key is not None
+        self.assertFalse(self.invites.is_live_key(key))
+        await self.invites.add_invite(INVITE, 0)
+        self.assertTrue(self.invites.is_live_key(key))
+        self.assertFalse(self.invites.is_live_key(bytes(32)))
+        await self.invites.expire(2**50, None, 1)
+        self.assertFalse(self.invites.is_live_key(key))
+
+    async def test_all_invites_of_a_person_are_resolved(self) -> None:
+        """With a delivery each; those of others, and the message, are left alone."""
+        second = evolve(INVITE, token="second", room_id="!second")
+        for each in (INVITE, second, evolve(INVITE, token="o", threepid=OTHER)):
+            await self.invites.add_invite(each, 0)
+        self.assertEqual(await self.invites.pending_threepids(), {MAIL, OTHER})
+        self.assertEqual(await self.invites.resolve(MAIL, OWNER, 7), 2)
+        self.assertEqual(await self.invites.resolve(MAIL, INVITE.sender, 8), 0)
+        self.assertEqual(await self.invites.pending_threepids(), {OTHER})
+        found = self.invites.invite("first")
+        expected = evolve(INVITE, ended_ms=7, ending=Ending.RESOLVED, owner=OWNER)
+        self.assertEqual(found, expected)
+        self.assertEqual(self.deliveries.servers_due(7), ["owner.org"])
+        self.assertEqual(self.due_messages(0), ["o"])
+
+    async def test_expired_invites_end(self) -> None:
+        """To the millisecond, with a delivery if there is somebody to deliver to."""
+        for number in range(4):
+            invite = evolve(
+                INVITE, token=f"{number}", room_id=f"{number}", created_ms=number
+            )
+            await self.invites.add_invite(invite, 0)
+        self.assertEqual(await self.invites.expire(1, None, 9), 2)
+        self.assertEqual(self.deliveries.servers_due(9), [])
+        self.assertEqual(await self.invites.expire(2, OWNER, 9), 1)
+        self.assertEqual(self.deliveries.servers_due(9), ["owner.org"])
+        found = self.invites.invite("2")
+        assert found is not None
+        self.assertEqual((found.ending, found.owner), (Ending.EXPIRED, OWNER))
+        found = self.invites.invite("3")
+        assert found is not None
+        self.assertTrue(found.is_pending)
+
+    async def test_a_known_owner_is_a_delivery_from_the_start(self) -> None:
+        """And no message; it is due when it is said to be."""
+        await self.invites.add_invite(resolved(INVITE), 12)
+        self.assertEqual(self.due_messages(99), [])
+        self.assertEqual(self.deliveries.servers_due(11), [])
+        self.assertIsNone(self.deliveries.next_delivery("owner.org", 11))
+        expected = Delivery(invite=resolved(INVITE), owner=OWNER, failures=0, due_ms=12)
+        found = self.deliveries.next_delivery("owner.org", 12)
+        self.assertEqual(found, expected)
+
+    async def test_a_failed_delivery_waits(self) -> None:
+        """Until it is due again, or everything is; the oldest comes first."""
+        await self.invites.add_invite(resolved(INVITE), 1)
+        second = evolve(INVITE, token="second")
+        await self.invites.add_invite(resolved(second), 2)
+        await self.deliveries.delivery_failed("first", 50, "HTTP 500")
+        self.assertEqual(self.due_delivery(49), ("second", 0))
+        await self.deliveries.delivery_ended("second", Verdict.DELIVERED, 3, "")
+        self.assertIsNone(self.due_delivery(49))
+        self.assertEqual(self.due_delivery(50), ("first", 1))
+        await self.deliveries.expedite_deliveries(10)
+        self.assertEqual(self.due_delivery(10), ("first", 1))
+
+    async def test_what_has_not_been_tried_keeps_its_time(self) -> None:
+        """A restart does not take the head start away that a homeserver needs."""
+        await self.invites.add_invite(resolved(INVITE), 50)
+        await self.deliveries.expedite_deliveries(10)
+        self.assertIsNone(self.due_delivery(49))
+
+    async def test_an_ended_delivery_is_kept(self) -> None:
+        """For the operator, with the last answer; it is never due again."""
+        await self.invites.add_invite(resolved(INVITE), 1)
+        await self.deliveries.delivery_ended("first", Verdict.REFUSED, 3, "HTTP 403")
+        await self.deliveries.expedite_deliveries(10)
+        self.assertEqual(self.deliveries.servers_due(2**60), [])
+        rows = self.database().rows("SELECT outcome, answer, ended_ms FROM deliveries")
+        self.assertEqual(rows, [("refused", "HTTP 403", 3)])
+
+    async def test_messages(self) -> None:
+        """They are due, fail, wait, and end; an ended one is never sent again."""
+        await self.invites.add_invite(INVITE, 5)
+        self.assertEqual(self.due_messages(4), [])
+        self.assertEqual(self.messages.due_messages(5, 9), [(INVITE, 0)])
+        await self.messages.message_failed("first", 20)
+        self.assertEqual(self.due_messages(19), [])
+        self.assertEqual(self.messages.due_messages(20, 9), [(INVITE, 1)])
+        await self.messages.expedite_messages(6)
+        self.assertEqual(self.due_messages(6), ["first"])
+        await self.messages.message_ended("first", "sent", 7)
+        await self.messages.expedite_messages(8)
+        self.assertEqual(self.due_messages(2**60), [])
+
+    async def test_so_many_messages(self) -> None:
+        """At most as many as are asked for, the oldest first."""
+        for number in range(5):
+            invite = evolve(INVITE, token=f"{number}", room_id=f"{number}")
+            await self.invites.add_invite(invite, 10 - number)
+        due = self.messages.due_messages(10, 2)
+        self.assertEqual([invite.token for invite, _ in due], ["4", "3"])
+
+    def due_delivery(self, now_ms: int) -> tuple[str, int] | None:
+        """The next one, and how often it has failed."""
+        found = self.deliveries.next_delivery("owner.org", now_ms)
+        return None if found is None else (found.invite.token, found.failures)
+
+    def due_messages(self, now_ms: int) -> list[str]:
+        """The tokens of what is due."""
+        due = self.messages.due_messages(now_ms, 99)
+        return [invite.token for invite, _ in due]

@@ -1,0 +1,454 @@
+"""Tests of invitations over HTTP, from the request to what is told to whom."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from signedjson.key import decode_verify_key_bytes
+from signedjson.sign import verify_signed_json
+from twisted.internet.defer import Deferred
+from unpaddedbase64 import decode_base64, encode_base64
+
+from mxisd.errors import MessageNotSent, RecordsUnavailable
+from mxisd.features.invitations import InvitePolicy
+from mxisd.model.identifiers import UserId
+from mxisd.model.invites import BlockLists
+from mxisd.model.threepids import canonical
+from mxisd.ports import Resolution
+from mxisd.records.invites import InviteRecords
+from tests.resolver.doubles import BOB, BOB_ID
+from tests.web.world import KEY, PUBLIC_URL, V1, V2, ApiTestCase
+
+SENDER = str(BOB_ID)
+EVE = canonical("email", "eve@example.org")
+EVE_ID = UserId.parse("@eve:far.org")
+STORE, SIGN = f"{V2}/store-invite", f"{V2}/sign-ed25519"
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def invitation(**changes: Any) -> dict[str, Any]:
+    """What Synapse sends."""
+    usual = {
+        "medium": "email",
+        "address": "Eve@Example.org",
+        "room_id": "!room",
+        "sender": SENDER,
+        "sender_display_name": "Bob",
+        "room_name": "A room",
+        "room_type": "m.space",
+        "room_avatar_url": "",
+    }
+    return usual | changes
+
+
+class InvitationCase(ApiTestCase):
+    """Nobody is known but Bob, who invites."""
+
+    def setUp(self) -> None:
+        """Nobody is found in the clear."""
+        super().setUp()
+        self.world.resolver.resolution = Resolution({})
+        # Delivered later, so that what was sent is seen first.
+        self.invitations = self.world.invitations()
+
+    def policy(self, **changes: Any) -> None:
+        """Build the API again, with another policy."""
+        self.world.invite_policy = InvitePolicy(**changes)
+        self.restart()
+        self.invitations = self.world.invitations()
+
+    def store(self, **changes: Any) -> Any:
+        """Invite somebody, and expect it to work."""
+        answer = self.post(STORE, invitation(**changes), self.token)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.content
+
+    def refused(self, status: int, errcode: str, **changes: Any) -> Any:
+        """Invite somebody, and expect that it does not work."""
+        answer = self.post(STORE, invitation(**changes), self.token)
+        self.assert_refused(answer, status, errcode)
+        return answer.content
+
+    def known(self, threepid: Any = EVE, user_id: UserId = EVE_ID) -> None:
+        """Learn whose an address is."""
+        learning = self.invitations.on_threepid_known(threepid, user_id)
+        self.successResultOf(Deferred.fromCoroutine(learning))
+
+    def sweep(self) -> None:
+        """Look for all who are pending."""
+        self.successResultOf(Deferred.fromCoroutine(self.invitations.sweep()))
+
+    def told(self) -> list[tuple[str, str]]:
+        """Which homeservers were told of which rooms."""
+        return [
+            (name, each["room_id"])
+            for name, content in self.world.homeservers.told
+            for each in content["invites"]
+        ]
+
+    def is_valid(self, key: str, base: str = V2) -> Any:
+        """Whether the key of an invite is valid."""
+        query = urlencode({"public_key": key})
+        path = f"{base}/pubkey/ephemeral/isvalid?{query}"
+        return self.get(path).content["valid"]
+
+
+class StoreTests(InvitationCase):
+    def test_the_reply(self) -> None:
+        """A token, both keys with their URLs, and a redacted address."""
+        content = self.store()
+        self.assertEqual(content["display_name"], "e...@exa...")
+        self.assertEqual(content["public_key"], KEY.public_key)
+        first, second = content["public_keys"]
+        url = f"{PUBLIC_URL}{V2}/pubkey"
+        expected = {"public_key": KEY.public_key, "key_validity_url": f"{url}/isvalid"}
+        self.assertEqual(first, expected)
+        self.assertEqual(second["key_validity_url"], f"{url}/ephemeral/isvalid")
+        for base in (V1, V2):
+            self.assertTrue(self.is_valid(second["public_key"], base))
+            self.assertFalse(self.is_valid(KEY.public_key, base))
+
+    def test_the_message(self) -> None:
+        """It goes to the canonical address, with what the homeserver told."""
+        self.store()
+        (notice,) = self.world.notifier.invites
+        self.assertEqual(notice.threepid, EVE)
+        self.assertEqual(notice.sender, BOB_ID)
+        self.assertEqual(
+            (notice.sender_name, notice.room_name, notice.room_type),
+            ("Bob", "A room", "m.space"),
+        )
+
+    def test_everything_is_kept(self) -> None:
+        """Also what nobody knows; what is no text as JSON."""
+        content = self.store(strange={"a": [1]}, **{"a.b": True, "none": None})
+        records = InviteRecords(self.world.invite_database)
+        invite = records.invite(content["token"])
+        assert invite is not None
+        self.assertEqual(invite.facts["strange"], '{"a": [1]}')
+        self.assertEqual(invite.facts["a.b"], "true")
+        self.assertEqual(invite.facts["room_name"], "A room")
+        self.assertNotIn("none", invite.facts)
+
+    def test_the_same_again(self) -> None:
+        """Another spelling is the same invite, and no second message."""
+        first, second = self.store(), self.store(address="EVE@example.org")
+        self.assertEqual(first, second)
+        self.assertEqual(len(self.world.notifier.invites), 1)
+        self.assertNotEqual(first["token"], self.store(room_id="!other")["token"])
+
+    def test_a_message_that_fails(self) -> None:
+        """The invite is stored, and the message tried again."""
+        self.world.notifier.trouble = MessageNotSent("no")
+        content = self.store()
+        self.world.notifier.trouble = None
+        self.world.clock.advance(5)
+        self.store(room_id="!other")
+        self.assertEqual(len(self.world.notifier.invites), 3)
+        self.assertTrue(self.is_valid(content["public_keys"][1]["public_key"]))
+
+    def test_records_that_fail(self) -> None:
+        """503, and nobody was told anything."""
+        self.world.invite_database.trouble = RecordsUnavailable("full")
+        self.refused(503, "M_UNKNOWN")
+        self.assertEqual(self.world.notifier.invites, [])
+
+    def test_records_that_fail_afterwards(self) -> None:
+        """What is stored is stored; it is sent when they work again."""
+        self.world.invite_database.works_for = 1
+        self.store()
+        self.assertEqual(self.world.notifier.invites, [])
+        self.world.invite_database.works_for = None
+        self.store(room_id="!other")
+        self.assertEqual(len(self.world.notifier.invites), 2)
+
+    def test_the_whole_address(self) -> None:
+        """If the operator wants it so."""
+        self.policy(full_display_name=True)
+        self.assertEqual(self.store()["display_name"], "eve@example.org")
+
+    def test_only_in_ones_own_name(self) -> None:
+        """The sender is the owner of the token."""
+        self.refused(403, "M_UNAUTHORIZED", sender="@alice:example.org")
+        answer = self.post(STORE, invitation())
+        self.assert_refused(answer, 401, "M_UNAUTHORIZED")
+
+    def test_blocked(self) -> None:
+        """By homeserver, sender and room."""
+        for lists in (
+            BlockLists(homeservers={"example.org"}),
+            BlockLists(senders={SENDER}),
+            BlockLists(rooms={"!room"}),
+        ):
+            self.policy(blocked=lists)
+            self.refused(403, "M_FORBIDDEN")
+
+    def test_bad_requests(self) -> None:
+        """Each is answered as the specification wants it."""
+        for changes, status, errcode in (
+            ({"medium": "pigeon"}, 400, "M_UNRECOGNIZED"),
+            ({"medium": ""}, 400, "M_INVALID_PARAM"),
+            ({"medium": 5}, 400, "M_INVALID_PARAM"),
+            ({"address": None}, 400, "M_MISSING_PARAMS"),
+            ({"address": "a@b@c"}, 400, "M_INVALID_EMAIL"),
+            ({"address": "a@b.c\r\nBcc: d@e.f"}, 400, "M_INVALID_EMAIL"),
+            ({"address": "Eve <eve@example.org>"}, 400, "M_INVALID_EMAIL"),
+            ({"address": '"e v"@example.org'}, 400, "M_INVALID_EMAIL"),
+            ({"address": "a" * 500 + "@b.c"}, 400, "M_INVALID_EMAIL"),
+            ({"medium": "msisdn", "address": "12"}, 400, "M_INVALID_ADDRESS"),
+            ({"room_id": None}, 400, "M_MISSING_PARAMS"),
+            ({"room_id": ""}, 400, "M_INVALID_PARAM"),
+            ({"sender": "bob"}, 400, "M_INVALID_PARAM"),
+        ):
+            self.refused(status, errcode, **changes)
+        self.assertEqual(self.world.notifier.invites, [])
+
+    def test_phones(self) -> None:
+        """Invited, unless their country is not sent messages."""
+        self.store(medium="msisdn", address="+49 171 1234567")
+        self.policy(reaches=lambda country: country != "DE")
+        self.refused(
+            400,
+            "M_DESTINATION_REJECTED",
+            medium="msisdn",
+            address="491711234568",
+        )
+
+    def test_rooms_of_any_shape(self) -> None:
+        """Nothing is read out of a room's ID."""
+        for number, room in enumerate(("!a:b", "$aroom:fake.test", "x", "!ü/../?%")):
+            self.store(room_id=room, address=f"eve{number}@example.org")
+
+    def test_limits(self) -> None:
+        """Five messages in a row to one address; the same invite is no message."""
+        for number in range(5):
+            self.store(room_id=f"!{number}")
+        self.store(room_id="!0")
+        self.refused(429, "M_LIMIT_EXCEEDED", room_id="!5")
+
+    def test_v1(self) -> None:
+        """For near requesters, as JSON or as a form, with the URLs of v1."""
+        form = urlencode(invitation(address="a@example.org")).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = self.ask("POST", f"{V1}/store-invite", form, headers=kind)
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(
+            answer.content["public_keys"][1]["key_validity_url"],
+            f"{PUBLIC_URL}{V1}/pubkey/ephemeral/isvalid",
+        )
+        answer = self.post(f"{V1}/store-invite", invitation())
+        self.assertEqual(answer.status, 200)
+        far = {"X-Forwarded-For": "192.0.2.1"}
+        answer = self.ask("POST", f"{V1}/store-invite", invitation(), headers=far)
+        self.assert_refused(answer, 403, "M_FORBIDDEN")
+
+    def test_v1_is_closed(self) -> None:
+        """But for signing: mails link to it for ever."""
+        self.restart(v1=False)
+        answer = self.post(f"{V1}/store-invite", invitation())
+        self.assert_refused(answer, 404, "M_UNRECOGNIZED")
+        answer = self.post(f"{V1}/sign-ed25519", {})
+        self.assert_refused(answer, 400, "M_MISSING_PARAMS")
+
+
+class KnownTests(InvitationCase):
+    def test_found_by_hash(self) -> None:
+        """The homeserver could have known: it is told who it is."""
+        content = self.refused(400, "M_THREEPID_IN_USE", address=BOB.address)
+        self.assertEqual(content["mxid"], str(BOB_ID))
+
+    def test_another_spelling(self) -> None:
+        """The homeserver could not know: the invite is taken and delivered."""
+        self.world.resolver.resolution = Resolution({BOB: BOB_ID})
+        content = self.store(address="Bob@Example.org")
+        self.assertEqual(self.told(), [])
+        self.assertEqual(self.world.notifier.invites, [])
+        self.assertFalse(self.is_valid(content["public_keys"][1]["public_key"]))
+        self.world.clock.advance(2)
+        self.store()
+        self.assertEqual(self.told(), [("example.org", "!room")])
+        (signed,) = [
+            each["signed"]
+            for _, told in self.world.homeservers.told
+            for each in told["invites"]
+        ]
+        self.assertEqual(signed["token"], content["token"])
+        key = decode_verify_key_bytes(KEY.key_id, decode_base64(KEY.public_key))
+        verify_signed_json(signed, "example.org", key)
+        self.assertEqual(set(signed), {"mxid", "token", "signatures"})
+
+    def test_refused_if_the_operator_wants_it(self) -> None:
+        """Whoever is known in any way."""
+        self.policy(accept_known=False)
+        self.world.resolver.resolution = Resolution({EVE: EVE_ID})
+        content = self.refused(400, "M_THREEPID_IN_USE")
+        self.assertEqual(content["mxid"], str(EVE_ID))
+
+    def test_a_store_that_is_down(self) -> None:
+        """The invite is taken; the next sweep asks again."""
+        self.world.resolver.resolution = Resolution({}, frozenset({"staff"}))
+        self.store()
+        self.world.resolver.resolution = Resolution({EVE: EVE_ID})
+        self.sweep()
+        self.assertEqual(self.told(), [("far.org", "!room")])
+
+
+class ResolutionTests(InvitationCase):
+    def test_all_rooms_of_a_person(self) -> None:
+        """Each homeserver is told of each room; nobody else's is touched."""
+        key = self.store()["public_keys"][1]["public_key"]
+        self.store(room_id="!second")
+        self.store(address="adam@example.org", room_id="!adam")
+        self.known()
+        self.assertEqual(self.told(), [("far.org", "!room"), ("far.org", "!second")])
+        self.assertFalse(self.is_valid(key))
+        self.known()
+        self.assertEqual(len(self.told()), 2)
+
+    def test_invited_again_after_that(self) -> None:
+        """It is an invite of its own."""
+        first = self.store()["token"]
+        self.known()
+        self.assertNotEqual(self.store()["token"], first)
+
+    def test_one_question_for_all(self) -> None:
+        """A sweep asks once, on our own behalf, and resolves whom it finds."""
+        self.store()
+        self.store(address="adam@example.org")
+        self.world.resolver.asked.clear()
+        self.world.resolver.resolution = Resolution({EVE: EVE_ID})
+        self.sweep()
+        (asked,) = self.world.resolver.asked
+        self.assertEqual(len(asked), 2)
+        self.assertEqual(self.told(), [("far.org", "!room")])
+        self.sweep()
+        self.assertEqual(len(self.world.resolver.asked[-1]), 1)
+
+    def test_nobody_is_pending(self) -> None:
+        """Then nobody is asked."""
+        self.sweep()
+        self.assertEqual(self.world.resolver.asked, [])
+
+    def test_expiration(self) -> None:
+        """Old invites end, and go to whom the operator names."""
+        self.policy(expires_after_ms=60_000, expired_to=UserId.parse("@x:example.org"))
+        key = self.store()["public_keys"][1]["public_key"]
+        self.world.clock.advance(59)
+        self.sweep()
+        self.assertTrue(self.is_valid(key))
+        self.world.clock.advance(1)
+        self.sweep()
+        self.assertFalse(self.is_valid(key))
+        self.assertEqual(self.told(), [("example.org", "!room")])
+
+    def test_expiration_to_nobody(self) -> None:
+        """Then they only end."""
+        self.policy(expires_after_ms=1)
+        key = self.store()["public_keys"][1]["public_key"]
+        self.world.clock.advance(1)
+        self.sweep()
+        self.assertFalse(self.is_valid(key))
+        self.assertEqual(self.told(), [])
+
+
+class SigningTests(InvitationCase):
+    def setUp(self) -> None:
+        """Invite Eve."""
+        super().setUp()
+        self.stored = self.store()
+        records = InviteRecords(self.world.invite_database)
+        invite = records.invite(self.stored["token"])
+        assert invite is not None
+        self.request = {
+            "mxid": "@eve:far.org",
+            "token": self.stored["token"],
+            "private_key": encode_base64(invite.key.seed),
+        }
+
+    def assert_signed(self, content: Any) -> None:
+        """By the key that the room knows."""
+        self.assertEqual(content["sender"], SENDER)
+        self.assertEqual(set(content), {"mxid", "sender", "token", "signatures"})
+        public = decode_base64(self.stored["public_keys"][1]["public_key"])
+        key = decode_verify_key_bytes("ed25519:0", public)
+        verify_signed_json(content, "example.org", key)
+
+    def test_signed(self) -> None:
+        """In v2 as JSON, in v1 also in the query string alone."""
+        self.assert_signed(self.post(SIGN, self.request, self.token).content)
+        path = f"{V1}/sign-ed25519"
+        self.assert_signed(self.post(path, self.request).content)
+        query = f"{path}?{urlencode(self.request)}"
+        self.assert_signed(self.ask("POST", query).content)
+
+    def test_refused(self) -> None:
+        """Another token, another key, no login in v2, and what is no user."""
+        for changes in (
+            {"token": "x"},
+            {"private_key": "AAAA"},
+            {"private_key": "é"},
+            {"private_key": self.stored["public_keys"][1]["public_key"]},
+        ):
+            answer = self.post(SIGN, self.request | changes, self.token)
+            self.assert_refused(answer, 404, "M_UNRECOGNIZED")
+        answer = self.post(SIGN, self.request | {"mxid": "eve"}, self.token)
+        self.assert_refused(answer, 400, "M_INVALID_PARAM")
+        answer = self.post(SIGN, self.request)
+        self.assert_refused(answer, 401, "M_UNAUTHORIZED")
+
+    def test_refused_when_it_is_over(self) -> None:
+        """The key goes with the invite."""
+        self.known()
+        answer = self.post(SIGN, self.request, self.token)
+        self.assert_refused(answer, 404, "M_UNRECOGNIZED")
+
+
+class HostileTests(InvitationCase):
+    @given(
+        st.dictionaries(
+            st.sampled_from(sorted(invitation())) | st.text(), ANY_JSON, max_size=6
+        )
+    )
+    @settings(
+        max_examples=100,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    def test_nothing_is_our_fault(self, changes: dict[str, Any]) -> None:
+        """Whatever is sent, the answer is none of a fault of ours."""
+        body = json.dumps(invitation() | changes).encode()
+        for path in (STORE, f"{V1}/store-invite", SIGN, f"{V1}/sign-ed25519"):
+            answer = self.ask("POST", path, body, self.token)
+            self.assertIn(answer.status, (200, 400, 403, 404, 429), answer.body)
+
+    @given(st.text(max_size=40))
+    @settings(max_examples=100, deadline=None)
+    def test_any_address(self, text: str) -> None:
+        """It is invited, or refused as what it is not."""
+        for medium in ("email", "msisdn"):
+            body = json.dumps(invitation(address=text, medium=medium)).encode()
+            answer = self.ask("POST", STORE, body, self.token)
+            self.assertIn(answer.status, (200, 400, 429), answer.body)
+
+    def test_deep_nesting(self) -> None:
+        """Too deep to be kept is too deep."""
+        for depth in (100, 900, 990, 5000, 30000):
+            nested = b"[" * depth + b"]" * depth
+            body = json.dumps(invitation(room_id=f"{depth}")).encode()
+            body = body[:-1] + b', "x": ' + nested + b"}"
+            answer = self.ask("POST", STORE, body, self.token)
+            self.assertIn(answer.status, (200, 400), depth)
+
+    def test_names_are_kept_as_they_are(self) -> None:
+        """What they do in a message is the message's business."""
+        name = '<script>"\r\nBcc: a@b.c\r\n%TOKEN% {{ 7*7 }}'
+        self.store(room_name=name, sender_display_name=name)
+        (notice,) = self.world.notifier.invites
+        self.assertEqual((notice.room_name, notice.sender_name), (name, name))
