@@ -14,6 +14,7 @@
 VENV = .venv
 OLDEST = .venv-oldest
 SYNAPSE = .venv-synapse
+SYDENT = .venv-sydent
 BIN = $(VENV)/bin
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 PROJECT = setup.cfg setup.py pyproject.toml
@@ -23,7 +24,7 @@ PROJECT = setup.cfg setup.py pyproject.toml
 run: $(VENV)/has-server
 	$(BIN)/twistd -n --pidfile= mxisd -c sample.yaml
 
-test: $(VENV)/has-tools $(SYNAPSE)/has-synapse
+test: $(VENV)/has-tools $(SYNAPSE)/has-synapse $(SYDENT)/has-sydent
 	.ci/packages
 	$(BIN)/python .ci/run_tests.py all
 
@@ -49,7 +50,7 @@ changes: $(VENV)/has-tools
 	$(BIN)/towncrier build --draft --version next
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(SYNAPSE) build dist docs/_build _trial_temp* .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(SYNAPSE) $(SYDENT) build dist docs/_build _trial_temp* .hypothesis
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 
 # The stamps say what a virtual environment has; a change of the project's metadata
@@ -81,4 +82,10 @@ $(SYNAPSE)/has-synapse: .ci/venv .ci/synapse.txt
 	@echo "Installing Synapse into $(SYNAPSE) for the tests; this takes half a minute."
 	.ci/venv $(SYNAPSE)
 	$(SYNAPSE)/$(PIP) -r .ci/synapse.txt
+	@touch $@
+
+$(SYDENT)/has-sydent: .ci/venv .ci/sydent.txt
+	@echo "Installing sydent into $(SYDENT) for the tests; this takes half a minute."
+	.ci/venv $(SYDENT)
+	$(SYDENT)/$(PIP) -r .ci/sydent.txt
 	@touch $@

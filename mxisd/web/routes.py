@@ -83,9 +83,9 @@ def routes(to: Endpoints, v1: bool, v2: bool) -> Sequence[Route]:
     """
     All routes that are open.
 
-    :param v1: Whether v1 lookups, bindings and invites are served. v1 key validity always
-        is, since its URLs stand for ever in rooms and mails; so is signing; and so is
-        validation, since homeservers use no other.
+    :param v1: Whether v1 lookups, bindings and invites are served. v1 key validity
+        always is, since its URLs stand for ever in rooms and mails; so is signing; and
+        so is validation, since homeservers use no other.
     :param v2: Whether the v2 API is served.
     """
     return [

@@ -1,0 +1,202 @@
+"""``mxisd import`` from the first look to the report."""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from mxisd.config.sections import Config
+from mxisd.importing.invites import invites_left
+from mxisd.importing.keys import must_write_key, parse_key, write_key
+from mxisd.importing.ma1sd import ma1sd_parts
+from mxisd.importing.parts import Part
+from mxisd.importing.refusing import ImportRefused
+from mxisd.importing.reports import report
+from mxisd.importing.sources import SYDENT, Source, open_source
+from mxisd.importing.sydent import sydent_parts
+from mxisd.importing.sydent_ini import SydentIni, as_yaml, read_ini
+from mxisd.importing.transfer import prepare, transfer
+from mxisd.importing.values import Circumstances
+from mxisd.model.signing import SigningKey
+from mxisd.records.database import Database
+from mxisd.records.sqlite import MEMORY, SqliteRecords
+
+SQLITE_HEAD = b"SQLite format 3\0"
+KEY_FILE_BYTES = 1024
+
+
+@frozen(kw_only=True)
+class Wishes:
+    """
+    What the command line asks for.
+
+    :ivar file: An SQLite file, sydent's configuration, or a file with its key.
+    :ivar is_dry_run: Whether everything stays as it is.
+    :ivar is_replacing_key: Whether another signing key may step back.
+    """
+
+    file: Path
+    is_dry_run: bool = False
+    is_replacing_key: bool = False
+
+
+@frozen
+class _Material:
+    """What was found to be imported."""
+
+    database: Path | None
+    key: SigningKey | None = None
+    ini: SydentIni | None = None
+
+
+async def run_import(
+    wishes: Wishes,
+    config: Config,
+    reactor: Any,
+    show: Callable[[str], None],
+    tell: Callable[[str], None],
+) -> None:
+    """
+    Import a file.
+
+    :param show: Takes each line of the report.
+    :param tell: Takes each line about the progress.
+    :raise ImportRefused: If that cannot be done; batches that were written stay.
+    :raise RecordsUnavailable: If our own tables cannot be written.
+    """
+    material = _look(wishes.file)
+    place = config.key.path
+    is_key_new = material.key is not None and must_write_key(
+        place, material.key, is_replacing=wishes.is_replacing_key
+    )
+    if material.database is not None:
+        with closing(open_source(material.database)) as source:
+            await _take(source, wishes, config, reactor, show, tell)
+    if material.key is not None:
+        if is_key_new and not wishes.is_dry_run:
+            write_key(place, material.key)
+        show(f"signing key {material.key.key_id}: {_fate(is_key_new)}")
+    if material.ini is not None:
+        _show_settings(material.ini, show)
+    if wishes.is_dry_run:
+        show("This was a dry run: nothing has been changed.")
+
+
+def _look(file: Path) -> _Material:
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(KEY_FILE_BYTES)
+    except OSError as error:
+        raise ImportRefused(f"{file} cannot be read: {error.strerror}") from error
+    if head.startswith(SQLITE_HEAD):
+        return _Material(file)
+    key = parse_key(head.decode("ascii", "replace"))
+    if key is not None:
+        return _Material(None, key)
+    ini = read_ini(file)
+    return _Material(ini.database, ini.key, ini)
+
+
+async def _take(
+    source: Source,
+    wishes: Wishes,
+    config: Config,
+    reactor: Any,
+    show: Callable[[str], None],
+    tell: Callable[[str], None],
+) -> None:
+    path = _target(config)
+    place = _copy_of(path) if wishes.is_dry_run else nullcontext(path)
+    with place as target:
+        # The reactor's thread waits for it.
+        database = SqliteRecords(str(target), reactor.callFromThread).database
+        database.open()
+        try:
+            await _take_parts(
+                source, _parts(source, config, reactor), database, show, tell
+            )
+        finally:
+            await database.close()
+
+
+async def _take_parts(
+    source: Source,
+    parts: Sequence[Part],
+    database: Database,
+    show: Callable[[str], None],
+    tell: Callable[[str], None],
+) -> None:
+    await prepare(database)
+    tallies = []
+    for part in parts:
+        if part.table in source.tables:
+            tallies.append(await transfer(source, part, database, tell))
+    for line in report(source, tallies, invites_left(source)):
+        show(line)
+
+
+def _parts(source: Source, config: Config, reactor: Any) -> Sequence[Part]:
+    hosts = config.session.policy.validation.next_link_hosts
+    circumstances = Circumstances(
+        now_ms=int(reactor.seconds() * 1000),
+        token_life_ms=int(config.account_config.token_lifetime * 1000),
+        allowed=_allowed(config),
+        next_link_hosts=None if hosts is None else frozenset(map(str.lower, hosts)),
+    )
+    return (sydent_parts if source.kind == SYDENT else ma1sd_parts)(circumstances)
+
+
+def _allowed(config: Config) -> frozenset[str] | None:
+    settings = config.account_config
+    if settings.allow_only_trust_domains:
+        return frozenset([config.matrix.domain])
+    if not settings.allowed_homeservers:
+        return None
+    return frozenset([config.matrix.domain, *settings.allowed_homeservers])
+
+
+def _target(config: Config) -> Path:
+    database = config.storage.provider.sqlite.database
+    if database == MEMORY:
+        raise ImportRefused(
+            "storage.provider.sqlite.database is :memory:, where nothing is kept"
+        )
+    return Path(database).absolute()
+
+
+@contextmanager
+def _copy_of(path: Path) -> Iterator[Path]:
+    """A copy of our database, or the place for a new one; gone in the end."""
+    folder = Path(tempfile.mkdtemp(prefix="mxisd-dry-run-"))
+    try:
+        if path.exists():
+            uri = f"{path.as_uri()}?mode=ro"
+            with (
+                closing(sqlite3.connect(uri, uri=True)) as original,
+                closing(sqlite3.connect(folder / "records.db")) as copy,
+            ):
+                original.backup(copy)
+        yield folder / "records.db"
+    except sqlite3.Error as error:
+        raise ImportRefused(f"{path} cannot be read: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fate(is_new: bool) -> str:
+    if is_new:
+        return "becomes the current one; a running server must be restarted"
+    return "is the current one already"
+
+
+def _show_settings(ini: SydentIni, show: Callable[[str], None]) -> None:
+    show("Settings of sydent that have a counterpart, for the configuration file:")
+    for line in as_yaml(ini.settings, "  "):
+        show(line)
+    for remark in ini.remarks:
+        show(f"Not taken: {remark}")

@@ -1,0 +1,130 @@
+"""
+Writes batches of what was read into our tables.
+
+Each function tells how many were not taken, by reason. Whatever is here already stays,
+so that writing a batch again changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from mxisd.model.associations import Association
+from mxisd.model.hashing import lookup_digest
+from mxisd.model.identifiers import UserId
+from mxisd.model.sessions import ValidationSession
+from mxisd.ports import AccountRecord
+from mxisd.records.accounts import ACCEPT_URL, ADD_ACCOUNT
+from mxisd.records.bindings import ADD_HASH, BIND, PEPPERS
+from mxisd.records.database import Row, Transaction
+from mxisd.records.sessions import ADD_SESSION
+
+HERE = "already here"
+NEWER = "a binding of the same address that is as new, or newer, is here"
+
+TAKE_ACCOUNT = ADD_ACCOUNT + " ON CONFLICT (token_hash) DO NOTHING"
+TAKE_SESSION = ADD_SESSION + " ON CONFLICT (sid) DO NOTHING"
+TAKE_BINDING = (
+    BIND + " ON CONFLICT (medium, address) DO UPDATE SET lowered = excluded.lowered, "
+    "user_id = excluded.user_id, ts_ms = excluded.ts_ms, "
+    "not_before_ms = excluded.not_before_ms, not_after_ms = excluded.not_after_ms "
+    "WHERE excluded.ts_ms > bindings.ts_ms"
+)
+FORGET_HASHES = "DELETE FROM binding_hashes WHERE medium = ? AND address = ?"
+
+
+@frozen
+class Acceptance:
+    """A user accepted a document."""
+
+    user_id: UserId
+    url: str
+    accepted_ms: int
+
+
+async def write_accounts(
+    tx: Transaction, records: Sequence[AccountRecord]
+) -> Counter[str]:
+    """Write account tokens."""
+    rows = [(each.token_hash, str(each.user_id), each.expires_ms) for each in records]
+    return await _write(tx, TAKE_ACCOUNT, rows)
+
+
+async def write_acceptances(
+    tx: Transaction, acceptances: Sequence[Acceptance]
+) -> Counter[str]:
+    """Write who accepted what."""
+    rows = [(str(each.user_id), each.url, each.accepted_ms) for each in acceptances]
+    return await _write(tx, ACCEPT_URL, rows)
+
+
+async def write_sessions(
+    tx: Transaction, sessions: Sequence[ValidationSession]
+) -> Counter[str]:
+    """Write validation sessions."""
+    return await _write(tx, TAKE_SESSION, [_session_row(each) for each in sessions])
+
+
+async def write_bindings(
+    tx: Transaction, associations: Sequence[Association]
+) -> Counter[str]:
+    """Write bindings with their hashes; of two of an address the newer one wins."""
+    left: Counter[str] = Counter()
+    peppers = [pepper for (pepper,) in await tx.rows(PEPPERS)]
+    for each in associations:
+        if not await tx.run(TAKE_BINDING, *_binding_row(each)):
+            left[NEWER] += 1
+        elif peppers:
+            await tx.run(FORGET_HASHES, each.threepid.medium, each.threepid.address)
+            await tx.run_many(ADD_HASH, _hashes(peppers, each))
+    return left
+
+
+async def _write(tx: Transaction, statement: str, rows: Sequence[Row]) -> Counter[str]:
+    taken = sum([await tx.run(statement, *row) for row in rows])
+    return Counter({HERE: len(rows) - taken})
+
+
+def _binding_row(association: Association) -> Row:
+    threepid = association.threepid
+    return (
+        threepid.medium,
+        threepid.address,
+        threepid.lowered,
+        str(association.user_id),
+        association.ts_ms,
+        association.not_before_ms,
+        association.not_after_ms,
+    )
+
+
+def _hashes(peppers: Sequence[str], association: Association) -> list[Row]:
+    threepid, owner = association.threepid, str(association.user_id)
+    return [
+        (
+            pepper,
+            lookup_digest(spelling, threepid.medium, pepper),
+            threepid.medium,
+            threepid.address,
+            owner,
+        )
+        for pepper in peppers
+        for spelling in threepid.spellings
+    ]
+
+
+def _session_row(session: ValidationSession) -> Row:
+    return (
+        session.sid,
+        session.threepid.medium,
+        session.threepid.address,
+        session.threepid.lowered,
+        session.secret_digest,
+        session.token.value,
+        session.changed_ms,
+        session.send_attempt,
+        session.next_link,
+        session.wrong_tokens,
+        session.validated_ms,
+    )
