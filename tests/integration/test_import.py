@@ -201,6 +201,9 @@ class InterruptedTests(SynchronousTestCase):
         source = DatabaseFile(folder / "sydent.db", SYDENT)
         source.run(MANY_BINDINGS, MANY // 2, FOR_EVER_MS)
         command = ImportCommand(folder, configuration(folder))
+        # What runs in the background of a script ignores Ctrl-C; so would its child.
+        usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, usual)
         for number in (signal.SIGINT, signal.SIGTERM):
             process = command.start(str(source.path))
             assert process.stderr is not None
