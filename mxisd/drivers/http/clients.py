@@ -25,6 +25,7 @@ from mxisd.drivers.http.connections import (
     Leash,
     Route,
     Trust,
+    close_kept,
 )
 from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
 from mxisd.errors import ConfigError
@@ -162,7 +163,7 @@ class HttpClient:
     async def close(self) -> None:
         """Close the connections that were kept alive."""
         if self._pool is not None:
-            await self._pool.closeCachedConnections()
+            await close_kept(self._pool)
 
 
 @frozen

@@ -25,7 +25,7 @@ from mxisd.drivers.http.clients import (
     STORE_SECONDS,
     nobodys_cookies,
 )
-from mxisd.drivers.http.connections import Endpoints
+from mxisd.drivers.http.connections import Endpoints, close_kept
 from mxisd.errors import Misconfigured
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ class OwnClient:
 
     async def close(self) -> None:
         """Close the connections that were kept alive."""
-        await self._pool.closeCachedConnections()
+        await close_kept(self._pool)
 
 
 def own_client(reactor: Any, files: TlsFiles, *, user_agent: str) -> OwnClient:

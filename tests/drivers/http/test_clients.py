@@ -139,6 +139,24 @@ class ConfiguredTests(HttpTestCase):
         self.assertEqual(len(self.internet.tried), 1)
         self.assertEqual(len(answer.requests), 2)
 
+    async def test_a_connection_that_is_busy_while_we_close_is_not_kept(self) -> None:
+        """Its answer still arrives, and then it ends, too."""
+
+        class Later(Answer):
+            def render_GET(self, request: Request) -> Any:
+                asked.callback(request)
+                return NOT_DONE_YET
+
+        asked: Deferred[Request] = Deferred()
+        url = self.plain_url(site(Later(b"")))
+        client = http_clients(self.internet, user_agent="mxisd/test").configured
+        reply = Deferred.fromCoroutine(self.get(client, url))
+        request = await asked
+        await client.close()
+        request.write(b"late")
+        request.finish()
+        self.assertEqual((await reply).body, b"late")
+
     async def test_nobody_listens(self) -> None:
         """A refused connection says so, and that nothing was sent."""
         error = await self.failure(self.clients.configured, "http://127.0.0.1:1/")
