@@ -7,7 +7,7 @@ from attrs import evolve
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 
-from mxisd.assembly import build_stores
+from mxisd.assembly.stores import build_stores
 from mxisd.config.sections import Config
 from mxisd.errors import Problem, Unavailable
 from mxisd.interfaces import IStoreFactory, Store

@@ -12,9 +12,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from mxisd.assembly import _base, _notifier
+from mxisd.assembly.base import clients
+from mxisd.assembly.messages import make_notifier
 from mxisd.errors import ConfigError, MessageNotSent
 from mxisd.model.threepids import EMAIL, ThreePid
+from mxisd.randomness import SystemRandom
 from tests.config.fakes import loaded
 from tests.integration.smtp_server import MailServer
 from tests.notify.fakes import BOB, INVITE, LINK, NOTICES, TOKEN, VALIDATION, to
@@ -63,13 +65,11 @@ class MailTests(TestCase):
         text = {
             "matrix": {"domain": "example.org"},
             "key": {"path": ":memory:"},
-            "storage": {"provider": {"sqlite": {"database": ":memory:"}}},
             "threepid": {"medium": {"email": email}},
         }
-        base = _base(loaded(yaml.safe_dump(text)).config, reactor)
-        base.records.startService()
-        self.addCleanup(base.records.stopService)
-        return _notifier(base)
+        config = loaded(yaml.safe_dump(text)).config
+        http = clients(config, reactor)
+        return make_notifier(config, http, SystemRandom(), reactor)
 
     async def refused(self, notifier: Any, notice: Any = VALIDATION) -> str:
         """Why a notice was not sent."""

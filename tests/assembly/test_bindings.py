@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.assembly_bindings import our_names
+from mxisd.assembly.bindings import our_names
 from tests.config.fakes import loaded
 
 

@@ -1,0 +1,61 @@
+"""
+The composition root: a configuration and a reactor become a server.
+
+Everything is made here, once, and handed to whoever needs it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+
+from mxisd.assembly.base import Base, make_base
+from mxisd.assembly.lookup import make_hashes
+from mxisd.assembly.site import make_site
+from mxisd.assembly.stores import NamedStore, guarded_stores
+from mxisd.config.sections import Config
+from mxisd.features.hash_index import HashIndex, NoHashes
+from mxisd.interfaces import IStoreFactory
+from mxisd.services import HashIndexService, ListeningService, StoreService
+from mxisd.web.site import IdentitySite
+
+
+def assemble(
+    config: Config, factories: Mapping[str, IStoreFactory], reactor: Any
+) -> IService:
+    """
+    Make the server; nothing listens yet.
+
+    :param factories: The ones that the configuration was read with, by store type.
+    :raise ConfigError: If keys, certificates or a store cannot be had as configured.
+    :raise RecordsUnavailable: If our own tables cannot be opened.
+    """
+    base = make_base(config, reactor)
+    stores = guarded_stores(base, factories)
+    hashes = make_hashes(base, stores)
+    site = make_site(base, stores, hashes)
+    return _services(base, stores, hashes, site)
+
+
+def _services(
+    base: Base,
+    stores: Sequence[NamedStore],
+    hashes: HashIndex | NoHashes,
+    site: IdentitySite,
+) -> IService:
+    """Put what starts and stops in order: what is below the web starts first."""
+    server = MultiService()
+    parts: list[IService] = [base.records, base.background]
+    parts += [
+        StoreService(each.store.service, each.guard, base.reactor)
+        for each in stores
+        if each.store.service is not None
+    ]
+    if isinstance(hashes, HashIndex):
+        refresh = base.config.hashing.refresh
+        parts.append(HashIndexService(hashes, base.background, refresh))
+    settings = base.config.server
+    parts.append(ListeningService(base.reactor, site, settings.hostname, settings.port))
+    for part in parts:
+        part.setServiceParent(server)
+    return server

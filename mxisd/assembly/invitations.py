@@ -1,0 +1,108 @@
+"""Invitations: records, deliveries, messages, and what repeats."""
+
+from collections.abc import Callable
+
+from mxisd.assembly.base import Base
+from mxisd.assembly.validation import validation_policy
+from mxisd.config.invitations import BlockedSection, InviteSection
+from mxisd.drivers.dns import Dns
+from mxisd.features.deliveries import POLL_SECONDS, Deliveries
+from mxisd.features.invitations import Invitations, InvitePolicy
+from mxisd.features.invite_messages import InviteMessages
+from mxisd.features.limits import Limits
+from mxisd.features.lookup import Lookup
+from mxisd.features.signing_invites import InviteSigning
+from mxisd.model.identifiers import UserId
+from mxisd.model.invites import BlockLists
+from mxisd.records.invites import (
+    DeliveryRecords,
+    InviteMessageRecords,
+    InviteRecords,
+)
+from mxisd.remote.onbind import OnBind
+from mxisd.web.routes import V1
+
+MINUTE = 60
+
+
+def make_invitations(base: Base, lookup: Lookup, limits: Limits) -> Invitations:
+    """Make invitations, and see to it that they are delivered, sent and looked up."""
+    section, repeat = base.config.invite, base.background.every
+    deliveries, messages = _deliveries(base), _messages(base)
+    made = Invitations(
+        _policy(section, validation_policy(base.config).reaches),
+        InviteRecords(base.database),
+        lookup,
+        limits,
+        messages,
+        deliveries,
+        base.random,
+        base.reactor,
+    )
+    sweep_seconds = section.resolution.timer * section.resolution.period.in_seconds
+    repeat(POLL_SECONDS, deliveries.wake, "delivering invites")
+    repeat(POLL_SECONDS, messages.wake, "sending messages of invites")
+    repeat(sweep_seconds, made.sweep, "looking up pending invites")
+    return made
+
+
+def _deliveries(base: Base) -> Deliveries:
+    return Deliveries(
+        DeliveryRecords(base.database),
+        _onbind(base),
+        base.key_ring,
+        base.background,
+        base.reactor,
+    )
+
+
+def _messages(base: Base) -> InviteMessages:
+    return InviteMessages(
+        InviteMessageRecords(base.database),
+        base.notifier,
+        base.background,
+        base.reactor,
+        f"{base.config.public_url}{V1}/sign-ed25519",
+        base.config.invite.web_client,
+    )
+
+
+def make_invite_signing(base: Base) -> InviteSigning:
+    """Make what signs for people who accept invites."""
+    records, name = InviteRecords(base.database), base.config.server_name
+    return InviteSigning(records, base.key_ring, name)
+
+
+def _onbind(base: Base) -> OnBind:
+    overwrites = base.config.dns.overwrite.homeserver.federation
+    return OnBind.using(
+        base.reactor,
+        base.http,
+        Dns.of_system(base.reactor),
+        base.random,
+        overwrites={entry.name: entry.value for entry in overwrites},
+        domain=base.config.matrix.domain,
+    )
+
+
+def _policy(section: InviteSection, reaches: Callable[[str], bool]) -> InvitePolicy:
+    expiration = section.expiration
+    after_ms = expiration.after * MINUTE * 1000
+    to = expiration.resolve_to
+    return InvitePolicy(
+        accept_known=section.accept_known,
+        full_display_name=section.full_display_name,
+        recursive=section.resolution.recursive,
+        expires_after_ms=after_ms if expiration.enabled else None,
+        expired_to=None if to is None else UserId.parse(to),
+        blocked=_blocked(section.blocked),
+        reaches=reaches,
+    )
+
+
+def _blocked(section: BlockedSection) -> BlockLists:
+    return BlockLists(
+        frozenset(name.lower() for name in section.homeservers),
+        frozenset(section.senders),
+        frozenset(section.rooms),
+    )

@@ -1,0 +1,91 @@
+"""Lookups: the index of hashes, its pepper, and the feature in front of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from mxisd.assembly.base import Base
+from mxisd.assembly.stores import NamedStore, resolver
+from mxisd.config.sections import Config, RotationPolicy
+from mxisd.features.hash_index import HashIndex, NoHashes, PepperPolicy
+from mxisd.features.lookup import Lookup, LookupPolicy
+from mxisd.model.hashing import NONE
+from mxisd.ports import IBindingRecords
+from mxisd.records.bindings import BindingRecords, PepperRecords
+from mxisd.records.database import Database
+from mxisd.records.hash_files import HashFiles
+
+log = Logger()
+
+
+def make_hashes(base: Base, stores: Sequence[NamedStore]) -> HashIndex | NoHashes:
+    """Make the index of everybody that stores list."""
+    settings = base.config.hashing
+    if not settings.enabled:
+        return NoHashes(base.random, settings.pepper_length)
+    sources = {
+        each.name: each.store.associations
+        for each in stores
+        if each.store.associations is not None
+    }
+    log.info("Found by hash: {names}", names=", ".join(sources) or "bindings only")
+    return HashIndex(
+        _pepper_policy(base.config),
+        sources,
+        HashFiles(_hash_folder(base), base.reactor),
+        PepperRecords(base.database),
+        _hashed_bindings(base.config, base.database),
+        base.random,
+        base.reactor,
+    )
+
+
+def _pepper_policy(config: Config) -> PepperPolicy:
+    settings = config.hashing
+    by_age = settings.rotation_policy is RotationPolicy.PER_SECONDS
+    return PepperPolicy(
+        length=settings.pepper_length,
+        grace_ms=int(settings.grace * 1000),
+        max_age_ms=int(settings.delay * 1000) if by_age else None,
+        max_lookups=None if by_age else settings.requests,
+    )
+
+
+def _hash_folder(base: Base) -> Path:
+    configured = base.config.hashing.directory
+    if configured is None:
+        return base.records.folder / "hashes"
+    # A daemon may change its folder.
+    return Path(configured).absolute()
+
+
+class _KeptBindings(BindingRecords):
+    """Bindings that are on record, and not found."""
+
+    def bound_by_digest(
+        self, pepper: str, digests: Sequence[bytes]
+    ) -> Mapping[bytes, str]:
+        """Find nobody."""
+        return {}
+
+
+def _hashed_bindings(config: Config, database: Database) -> IBindingRecords:
+    kind = BindingRecords if config.bindings.enabled else _KeptBindings
+    return kind(database)
+
+
+def make_lookup(
+    base: Base, stores: Sequence[NamedStore], hashes: HashIndex | NoHashes
+) -> Lookup:
+    """Make what answers lookups."""
+    settings, hashing = base.config.lookup, base.config.hashing
+    policy = LookupPolicy(
+        algorithms=hashing.algorithms if hashing.enabled else (NONE,),
+        timeout=settings.timeout,
+        recursion_enabled=settings.recursive.enabled,
+        recursion_networks=settings.recursive.allowed_cidr,
+        bulk_enabled=settings.bulk.enabled,
+    )
+    found = resolver(base, stores)
+    return Lookup(policy, found, hashes, base.key_ring, base.reactor)

@@ -1,0 +1,96 @@
+"""The features behind the HTTP API, and its settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mxisd.assembly.accounts import make_accounts, make_terms
+from mxisd.assembly.base import Base
+from mxisd.assembly.bindings import make_binding, make_unbinding
+from mxisd.assembly.invitations import make_invitations, make_invite_signing
+from mxisd.assembly.lookup import make_lookup
+from mxisd.assembly.stores import NamedStore
+from mxisd.assembly.validation import make_limits, make_validation
+from mxisd.config.sections import Config
+from mxisd.errors import ConfigError
+from mxisd.features.hash_index import HashIndex, NoHashes
+from mxisd.features.health import Health
+from mxisd.records.accounts import RecordsHealth
+from mxisd.web.pages import OwnPages
+from mxisd.web.site import Features, IdentitySite, WebSettings, build_site
+
+PURGE_SECONDS = 3600
+BUILT_IN = "classpath:"
+"""What mxisd's own pages begin with in old configurations."""
+
+
+def make_site(
+    base: Base, stores: Sequence[NamedStore], hashes: HashIndex | NoHashes
+) -> IdentitySite:
+    """Make everything that is served."""
+    return build_site(
+        _settings(base.config),
+        _features(base, stores, hashes),
+        base.background.shield,
+        base.random,
+        base.reactor,
+    )
+
+
+def _features(
+    base: Base, stores: Sequence[NamedStore], hashes: HashIndex | NoHashes
+) -> Features:
+    lookup, limits = make_lookup(base, stores, hashes), make_limits(base)
+    accounts, validation = make_accounts(base), make_validation(base, limits)
+    invitations = make_invitations(base, lookup, limits)
+    base.background.every(PURGE_SECONDS, accounts.purge, "purging account tokens")
+    base.background.every(PURGE_SECONDS, validation.purge, "purging sessions")
+    return Features(
+        accounts=accounts,
+        terms=make_terms(base),
+        lookup=lookup,
+        validation=validation,
+        binding=make_binding(base, validation, invitations.on_threepid_known),
+        unbinding=make_unbinding(base, validation),
+        invitations=invitations,
+        invite_signing=make_invite_signing(base),
+        health=_health(base, stores, hashes),
+        key_ring=base.key_ring,
+    )
+
+
+def _health(
+    base: Base, stores: Sequence[NamedStore], hashes: HashIndex | NoHashes
+) -> Health:
+    guards = {each.name: each.guard for each in stores}
+    return Health(RecordsHealth(base.database), guards, hashes.unlisted)
+
+
+def _settings(config: Config) -> WebSettings:
+    return WebSettings(
+        v1=config.matrix.v1,
+        v2=config.matrix.v2,
+        trusted_proxies=config.server.trusted_proxies,
+        inbound_networks=config.inbound_networks,
+        internal_networks=config.server.internal_networks,
+        access_log=config.logging.access,
+        public_url=config.public_url,
+        asks_first=config.view.session.on_token_submit.confirm,
+        pages=_pages(config),
+    )
+
+
+def _pages(config: Config) -> OwnPages:
+    section = config.view.session.on_token_submit
+    return OwnPages(
+        _page("success", section.success), _page("failure", section.failure)
+    )
+
+
+def _page(key: str, path: str | None) -> bytes | None:
+    if not path or path.startswith(BUILT_IN):
+        return None
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        place = f"view.session.onTokenSubmit.{key}"
+        raise ConfigError.at(place, f"cannot be read: {error}") from error
