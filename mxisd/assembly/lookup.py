@@ -9,6 +9,7 @@ from mxisd.assembly.base import Base
 from mxisd.assembly.stores import NamedStore, resolver
 from mxisd.config.sections import Config, RotationPolicy
 from mxisd.features.hash_index import HashIndex, NoHashes, PepperPolicy
+from mxisd.features.hash_sources import Sources
 from mxisd.features.lookup import Lookup, LookupPolicy
 from mxisd.model.hashing import NONE
 from mxisd.ports import IBindingRecords
@@ -30,10 +31,11 @@ def make_hashes(base: Base, stores: Sequence[NamedStore]) -> HashIndex | NoHashe
         if each.store.associations is not None
     }
     log.info("Found by hash: {names}", names=", ".join(sources) or "bindings only")
+    files = HashFiles(_hash_folder(base), base.reactor)
     return HashIndex(
         _pepper_policy(base.config),
-        sources,
-        HashFiles(_hash_folder(base), base.reactor),
+        Sources(sources, files, base.reactor),
+        files,
         PepperRecords(base.database),
         _hashed_bindings(base.config, base.database),
         base.random,

@@ -9,33 +9,24 @@ Source: Identity Service API v1.19, "Security considerations of hashed lookup".
 
 from collections.abc import Mapping, Sequence, Set
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from mxisd.errors import MxisdError, StoreUnavailable, Unavailable
-from mxisd.interfaces import BATCH_LIMIT, IAssociationSource
+from mxisd.errors import Unavailable
+from mxisd.features.hash_sources import Sources, SourceStatus
 from mxisd.model.hashing import Generation
-from mxisd.model.identifiers import UserId
-from mxisd.model.threepids import ThreePid
 from mxisd.ports import (
     IBindingRecords,
     IHashFiles,
     IHashIndex,
-    IListing,
     IPepperRecords,
     IRandom,
-    Listed,
 )
-from mxisd.waiting import in_time
 
 PEPPER_MIN_MS = 600_000
 """A pepper serves for ten minutes at least, and is answered for as long again."""
-
-SOURCE_LIMIT = 20_000_000
-LISTING_TIMEOUT = 3600.0
-"""The longest a source takes, in seconds, to list itself."""
 
 log = Logger()
 
@@ -69,18 +60,22 @@ class PepperPolicy:
         return self.max_lookups is not None and lookups >= self.max_lookups
 
 
-@frozen
-class SourceStatus:
+@frozen(kw_only=True)
+class IndexStatus:
     """
-    How a source does.
+    How the index is.
 
-    :ivar listed_ms: When it last listed itself, in milliseconds since the epoch;
-        ``None`` if it has not since the server started.
-    :ivar is_failing: Whether its last list broke off: what it listed before is served.
+    :ivar sources: How each source does, by name.
+    :ivar count: How many hashes of listed people are answered; ``None`` before there is
+        an index.
+    :ivar is_refreshing: Whether sources are being listed, or an index is being built.
+    :ivar refreshes: How often that was done since the server started.
     """
 
-    listed_ms: int | None = None
-    is_failing: bool = False
+    sources: Mapping[str, SourceStatus]
+    count: int | None
+    is_refreshing: bool
+    refreshes: int
 
 
 class HashIndex:
@@ -89,18 +84,14 @@ class HashIndex:
     def __init__(
         self,
         policy: PepperPolicy,
-        sources: Mapping[str, IAssociationSource],
+        sources: Sources,
         files: IHashFiles,
         peppers: IPepperRecords,
         bindings: IBindingRecords,
         random: IRandom,
         clock: IReactorTime,
     ) -> None:
-        """
-        Serve nothing yet: :meth:`start` comes first.
-
-        :param sources: In order of priority.
-        """
+        """Serve nothing yet: :meth:`start` comes first."""
         self._policy = policy
         self._sources = sources
         self._files = files
@@ -108,12 +99,12 @@ class HashIndex:
         self._bindings = bindings
         self._random = random
         self._clock = clock
-        self._listing = DeferredLock()
+        self._refreshing = DeferredLock()
         self._building = DeferredLock()
         self._generations: list[Generation] = []
         self._indexes: dict[str, IHashIndex] = {}
-        self._status = dict.fromkeys(sources, SourceStatus())
         self._lookups = 0
+        self._refreshes = 0
         self._is_stale = True
 
     # --- Lookups ----------------------------------------------------------------------
@@ -152,11 +143,18 @@ class HashIndex:
 
     def unlisted(self) -> Set[str]:
         """The sources whose last list broke off."""
-        return {name for name, each in self._status.items() if each.is_failing}
+        return self._sources.unlisted()
 
-    def status(self) -> Mapping[str, SourceStatus]:
-        """How each source does, by name."""
-        return dict(self._status)
+    def status(self) -> IndexStatus:
+        """How the index is, and what is being done about it."""
+        current = [each.pepper for each in self._generations[:1]]
+        index = self._indexes.get(current[0]) if current else None
+        return IndexStatus(
+            sources=self._sources.status(),
+            count=None if index is None else index.count,
+            is_refreshing=bool(self._refreshing.locked),
+            refreshes=self._refreshes,
+        )
 
     # --- Life -------------------------------------------------------------------------
 
@@ -167,12 +165,21 @@ class HashIndex:
 
     async def refresh(self) -> None:
         """List every source again, and rebuild the index if anything changed."""
-        async with self._listing:
-            for name, source in self._sources.items():
-                await self._list(name, source)
-            # Only now: a pepper is not kept waiting by a slow source.
-            async with self._building:
-                await self._rebuild()
+        async with self._refreshing:
+            await self._refresh()
+
+    async def rebuild(self) -> None:
+        """List every source again, and rebuild the index whatever they list."""
+        async with self._refreshing:
+            self._is_stale = True
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        self._is_stale |= await self._sources.refresh()
+        # Only now: a pepper is not kept waiting by a slow source.
+        async with self._building:
+            await self._rebuild()
+        self._refreshes += 1
 
     async def rotate_if_due(self) -> None:
         """Replace the pepper if it is time to, and forget those whose grace is over."""
@@ -243,7 +250,7 @@ class HashIndex:
 
     async def _build(self, pepper: str) -> None:
         began = self._clock.seconds()
-        fresh = await self._files.build(pepper, list(self._sources))
+        fresh = await self._files.build(pepper, self._sources.names)
         former = self._indexes.get(pepper)
         self._indexes[pepper] = fresh
         if former is not None:
@@ -258,61 +265,10 @@ class HashIndex:
         served = {each.pepper for each in self._generations}
         for pepper in self._indexes.keys() - served:
             self._indexes.pop(pepper).close()
-        await self._files.retain(served, set(self._sources))
-
-    # --- Listing ----------------------------------------------------------------------
-
-    async def _list(self, name: str, source: IAssociationSource) -> None:
-        """Take a source's list, or keep the former one."""
-        try:
-            listed = await self._listed(name, source)
-        except MxisdError as error:
-            self._failed(name, error)
-            return
-        self._is_stale |= listed.is_changed
-        former, now_ms = self._status[name], self._now_ms()
-        self._status[name] = SourceStatus(now_ms)
-        if listed.is_changed or former.is_failing:
-            log.info("{store} listed {count} 3PIDs", store=name, count=listed.count)
-
-    async def _listed(self, name: str, source: IAssociationSource) -> Listed:
-        listing = await self._files.listing(name)
-        try:
-            listed = source.associations(_Intake(listing).put)
-            await in_time(listed, LISTING_TIMEOUT, self._clock)
-            return await listing.commit()
-        except BaseException:
-            await listing.abandon()
-            raise
-
-    def _failed(self, name: str, error: MxisdError) -> None:
-        former = self._status[name]
-        self._status[name] = SourceStatus(former.listed_ms, is_failing=True)
-        if not former.is_failing:
-            log.warn(
-                "{store} could not be listed, what it listed before is kept: {error}",
-                store=name,
-                error=error,
-            )
+        await self._files.retain(served, set(self._sources.names))
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)
-
-
-@define(eq=False)
-class _Intake:
-    """Takes batches as long as they are of bearable size."""
-
-    listing: IListing
-    count: int = 0
-
-    async def put(self, batch: Sequence[tuple[ThreePid, UserId]]) -> None:
-        self.count += len(batch)
-        if len(batch) > BATCH_LIMIT:
-            raise StoreUnavailable(f"a batch of more than {BATCH_LIMIT} associations")
-        if self.count > SOURCE_LIMIT:
-            raise StoreUnavailable(f"more than {SOURCE_LIMIT} associations")
-        await self.listing.add(batch)
 
 
 class NoHashes:

@@ -14,10 +14,13 @@ from mxisd.background import BackgroundTasks
 from mxisd.errors import RecordsUnavailable, StoreUnavailable, Unavailable
 from mxisd.features.hash_index import (
     PEPPER_MIN_MS,
-    SOURCE_LIMIT,
     HashIndex,
     NoHashes,
     PepperPolicy,
+)
+from mxisd.features.hash_sources import (
+    SOURCE_LIMIT,
+    Sources,
     SourceStatus,
     _Intake,
 )
@@ -249,7 +252,7 @@ class HashIndexTests(SynchronousTestCase):
         """The feature, as after a new start."""
         return HashIndex(
             self.policy,
-            self.sources,
+            Sources(self.sources, self.files, self.clock),
             self.files,
             self.peppers,
             self.bindings,
@@ -389,19 +392,20 @@ class HashIndexTests(SynchronousTestCase):
 
     def test_the_status_of_a_source(self) -> None:
         """When it last listed itself, and whether its last list broke off."""
-        self.assertEqual(self.index.status(), {"staff": SourceStatus()})
+        self.assertEqual(self.index.status().sources, {"staff": SourceStatus()})
         self.start()
         began_ms = int(self.clock.seconds() * 1000)
-        self.assertEqual(self.index.status(), {"staff": SourceStatus(began_ms)})
+        listed = SourceStatus(began_ms, count=1)
+        self.assertEqual(self.index.status().sources, {"staff": listed})
         self.clock.advance(60)
         self.staff.error = StoreUnavailable("down")
         self.do(self.index.refresh)
-        expected = {"staff": SourceStatus(began_ms, is_failing=True)}
-        self.assertEqual(self.index.status(), expected)
+        expected = {"staff": SourceStatus(began_ms, is_failing=True, count=1)}
+        self.assertEqual(self.index.status().sources, expected)
         self.staff.error = None
         self.do(self.index.refresh)
-        expected = {"staff": SourceStatus(began_ms + 60_000)}
-        self.assertEqual(self.index.status(), expected)
+        expected = {"staff": SourceStatus(began_ms + 60_000, count=1)}
+        self.assertEqual(self.index.status().sources, expected)
 
     def test_a_list_that_cannot_be_kept(self) -> None:
         """A full disk at the last step is a failure like any other."""
@@ -411,7 +415,7 @@ class HashIndexTests(SynchronousTestCase):
         self.do(self.index.refresh)
         self.assertEqual(self.found(), {str(BOB_ID)})
         self.assertEqual(self.files.abandoned, 1)
-        self.assertTrue(self.index.status()["staff"].is_failing)
+        self.assertTrue(self.index.status().sources["staff"].is_failing)
 
     def test_a_source_that_never_ends_is_cut_off(self) -> None:
         """The other sources get their turn, and the pepper is replaced meanwhile."""
@@ -428,7 +432,7 @@ class HashIndexTests(SynchronousTestCase):
         self.do(self.index.rotate_if_due)
         self.clock.advance(1)
         self.successResultOf(refreshing)
-        self.assertTrue(self.index.status()["staff"].is_failing)
+        self.assertTrue(self.index.status().sources["staff"].is_failing)
         self.assertEqual(self.found(), {str(BOB_ID), str(EVE_ID)})
         self.assertEqual(self.index.current_pepper(), first)
 
@@ -451,16 +455,53 @@ class HashIndexTests(SynchronousTestCase):
             self.start()
             staff.batch = bad
             self.do(self.index.refresh)
-            self.assertTrue(self.index.status()["staff"].is_failing)
+            self.assertTrue(self.index.status().sources["staff"].is_failing)
             self.assertEqual(other.times, 2)
             self.assertEqual(self.found(), {str(BOB_ID), str(EVE_ID)})
 
     def test_a_flood_is_stopped(self) -> None:
         """A store that lists without end is cut off at a number."""
-        taken = _Intake(Listing(self.files, "staff"), SOURCE_LIMIT - 1)
+        told: list[int] = []
+        taken = _Intake(Listing(self.files, "staff"), told.append, SOURCE_LIMIT - 1)
         self.successResultOf(Deferred.fromCoroutine(taken.put([(BOB, BOB_ID)])))
         putting = Deferred.fromCoroutine(taken.put([(EVE, EVE_ID)]))
         self.failureResultOf(putting, StoreUnavailable)
+        self.assertEqual(told, [SOURCE_LIMIT])
+
+    def test_a_list_that_is_being_taken(self) -> None:
+        """How far it is can be told, beside what there was before."""
+        self.assertEqual(self.index.status().count, None)
+        self.start()
+        status = self.index.status()
+        self.assertEqual((status.count, status.refreshes), (1, 1))
+        self.assertFalse(status.is_refreshing)
+        self.staff.pause = Deferred()
+        refreshing = Deferred.fromCoroutine(self.index.refresh())
+        status = self.index.status()
+        self.assertTrue(status.is_refreshing)
+        now_ms = int(self.clock.seconds() * 1000)
+        expected = SourceStatus(now_ms, count=1, so_far=1)
+        self.assertEqual(status.sources, {"staff": expected})
+        self.staff.pause.callback(None)
+        self.successResultOf(refreshing)
+        self.assertEqual(self.index.status().sources["staff"].so_far, None)
+        self.assertEqual(self.index.status().refreshes, 2)
+
+    def test_a_rebuild_on_request(self) -> None:
+        """It happens though nothing has changed, and after a refresh under way."""
+        self.start()
+        pepper = self.index.current_pepper()
+        self.do(self.index.refresh)
+        self.assertEqual(self.files.builds, [pepper])
+        self.staff.pause = Deferred()
+        refreshing = Deferred.fromCoroutine(self.index.refresh())
+        rebuilding = Deferred.fromCoroutine(self.index.rebuild())
+        pause, self.staff.pause = self.staff.pause, None
+        pause.callback(None)
+        self.successResultOf(refreshing)
+        self.successResultOf(rebuilding)
+        self.assertEqual(self.files.builds, [pepper, pepper])
+        self.assertEqual(self.found(), {str(BOB_ID)})
 
     def test_a_batch_over_the_limit_is_refused(self) -> None:
         """A store that floods is stopped, and keeps what it listed before."""
