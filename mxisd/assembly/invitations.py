@@ -14,11 +14,9 @@ from mxisd.features.lookup import Lookup
 from mxisd.features.signing_invites import InviteSigning
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import BlockLists
-from mxisd.records.invites import (
-    DeliveryRecords,
-    InviteMessageRecords,
-    InviteRecords,
-)
+from mxisd.records.deliveries import DeliveryRecords
+from mxisd.records.invite_messages import InviteMessageRecords
+from mxisd.records.invites import InviteRecords
 from mxisd.remote.onbind import OnBind
 from mxisd.web.routes import V1
 

@@ -12,7 +12,8 @@ from mxisd.background import BackgroundTasks
 from mxisd.errors import RecordsUnavailable
 from mxisd.features.deliveries import MAX_LANES, Deliveries
 from mxisd.model.identifiers import UserId
-from mxisd.records.invites import DeliveryRecords, InviteRecords
+from mxisd.records.deliveries import DeliveryRecords
+from mxisd.records.invites import InviteRecords
 from tests.features.doubles import MarkingKeyRing
 from tests.features.invite_doubles import TalkingHomeservers
 from tests.records.instant import InstantDatabase

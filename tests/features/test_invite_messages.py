@@ -19,7 +19,8 @@ from mxisd.features.invite_messages import (
     invite_link,
     notice_of,
 )
-from mxisd.records.invites import InviteMessageRecords, InviteRecords
+from mxisd.records.invite_messages import InviteMessageRecords
+from mxisd.records.invites import InviteRecords
 from tests.features.session_doubles import RecordingNotifier
 from tests.records.instant import InstantDatabase
 from tests.records.invite_contract import INVITE, MAIL, OWNER

@@ -11,11 +11,9 @@ from mxisd.model.invites import Delivery, Ending, Invite, Verdict
 from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.threepids import canonical
 from mxisd.ports import IDeliveryRecords, IInviteMessageRecords, IInviteRecords
-from mxisd.records.invites import (
-    DeliveryRecords,
-    InviteMessageRecords,
-    InviteRecords,
-)
+from mxisd.records.deliveries import DeliveryRecords
+from mxisd.records.invite_messages import InviteMessageRecords
+from mxisd.records.invites import InviteRecords
 
 MAIL = canonical("email", "Strauß@example.org")
 OTHER = canonical("email", "other@example.org")

@@ -40,11 +40,9 @@ from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.terms import Document, Policy
 from mxisd.model.threepids import ThreePid
 from mxisd.ports import IAnswering, IKeyRing, Resolution
-from mxisd.records.invites import (
-    DeliveryRecords,
-    InviteMessageRecords,
-    InviteRecords,
-)
+from mxisd.records.deliveries import DeliveryRecords
+from mxisd.records.invite_messages import InviteMessageRecords
+from mxisd.records.invites import InviteRecords
 from mxisd.web.resource import Api
 from mxisd.web.site import (
     Features,

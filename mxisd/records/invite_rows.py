@@ -1,0 +1,85 @@
+"""Rows of invites, and what they mean."""
+
+import json
+from collections.abc import Sequence
+
+from mxisd.model.identifiers import UserId
+from mxisd.model.invites import EPHEMERAL_SERIAL, Ending, Invite
+from mxisd.model.signing import SigningKey, key_bytes
+from mxisd.model.threepids import ThreePid
+from mxisd.records.database import Database, Row
+
+SELECT = (
+    "SELECT token, medium, address, lowered, room_id, sender, facts, languages, "
+    "key_seed, display_name, created_ms, ended_ms, ending, owner FROM invites "
+)
+INVITE = SELECT + "WHERE token = ?"
+ADD_INVITE = (
+    "INSERT INTO invites (token, medium, address, lowered, room_id, sender, facts, "
+    "languages, key_seed, key_public, display_name, created_ms, ended_ms, ending, "
+    "owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def known(database: Database, token: str) -> Invite:
+    """Find an invite that is there, at once."""
+    (row,) = database.rows(INVITE, token)
+    return _invite(*row)
+
+
+def first(rows: Sequence[Row]) -> Invite | None:
+    """The invite of the first row, if there is one."""
+    return _invite(*rows[0]) if rows else None
+
+
+def _invite(
+    token: str,
+    medium: str,
+    address: str,
+    lowered: str | None,
+    room_id: str,
+    sender: str,
+    facts: str,
+    languages: str,
+    key_seed: bytes,
+    display_name: str,
+    created_ms: int,
+    ended_ms: int | None,
+    ending: str | None,
+    owner: str | None,
+) -> Invite:
+    return Invite(
+        token=token,
+        threepid=ThreePid(medium, address, lowered),
+        room_id=room_id,
+        sender=UserId.parse(sender),
+        facts=json.loads(facts),
+        languages=tuple(json.loads(languages)),
+        key=SigningKey(EPHEMERAL_SERIAL, bytes(key_seed)),
+        display_name=display_name,
+        created_ms=created_ms,
+        ended_ms=ended_ms,
+        ending=None if ending is None else Ending(ending),
+        owner=None if owner is None else UserId.parse(owner),
+    )
+
+
+def invite_row(invite: Invite) -> Row:
+    """The parameters of :data:`ADD_INVITE`."""
+    return (
+        invite.token,
+        invite.threepid.medium,
+        invite.threepid.address,
+        invite.threepid.lowered,
+        invite.room_id,
+        str(invite.sender),
+        json.dumps(dict(invite.facts)),
+        json.dumps(invite.languages),
+        invite.key.seed,
+        key_bytes(invite.key.public_key),
+        invite.display_name,
+        invite.created_ms,
+        invite.ended_ms,
+        None if invite.ending is None else invite.ending.value,
+        None if invite.owner is None else str(invite.owner),
+    )
