@@ -86,16 +86,21 @@ def _onbind(base: Base) -> OnBind:
 def _policy(section: InviteSection, reaches: Callable[[str], bool]) -> InvitePolicy:
     expiration = section.expiration
     after_ms = expiration.after * MINUTE * 1000
-    to = expiration.resolve_to
     return InvitePolicy(
         accept_known=section.accept_known,
         full_display_name=section.full_display_name,
         recursive=section.resolution.recursive,
         expires_after_ms=after_ms if expiration.enabled else None,
-        expired_to=None if to is None else UserId.parse(to),
+        expired_to=expired_to(section),
         blocked=_blocked(section.blocked),
         reaches=reaches,
     )
+
+
+def expired_to(section: InviteSection) -> UserId | None:
+    """To whom invites are delivered whose time is over, or that are revoked."""
+    to = section.expiration.resolve_to
+    return None if to is None else UserId.parse(to)
 
 
 def _blocked(section: BlockedSection) -> BlockLists:

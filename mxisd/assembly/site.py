@@ -4,18 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mxisd.assembly.accounts import make_accounts, make_terms
+from mxisd.assembly.admin import make_administration
 from mxisd.assembly.base import Base
 from mxisd.assembly.bindings import make_binding, make_unbinding
 from mxisd.assembly.invitations import make_invitations, make_invite_signing
 from mxisd.assembly.lookup import make_lookup
 from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import make_limits, make_validation
+from mxisd.config.admin import AdminSection
 from mxisd.config.sections import Config
 from mxisd.errors import ConfigError
 from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.features.health import Health
 from mxisd.records.accounts import RecordsHealth
+from mxisd.web.authorization import Operators
 from mxisd.web.pages import OwnPages
+from mxisd.web.routes import Doors
 from mxisd.web.site import Features, IdentitySite, WebSettings, build_site
 
 PURGE_SECONDS = 3600
@@ -42,6 +46,7 @@ def _features(
     lookup, limits = make_lookup(base, stores, hashes), make_limits(base)
     accounts, validation = make_accounts(base), make_validation(base, limits)
     invitations = make_invitations(base, lookup, limits)
+    health = _health(base, stores, hashes)
     base.background.every(PURGE_SECONDS, accounts.purge, "purging account tokens")
     base.background.every(PURGE_SECONDS, validation.purge, "purging sessions")
     return Features(
@@ -53,8 +58,9 @@ def _features(
         unbinding=make_unbinding(base, validation),
         invitations=invitations,
         invite_signing=make_invite_signing(base),
-        health=_health(base, stores, hashes),
+        health=health,
         key_ring=base.key_ring,
+        administration=make_administration(base, invitations, hashes, health),
     )
 
 
@@ -67,8 +73,8 @@ def _health(
 
 def _settings(config: Config) -> WebSettings:
     return WebSettings(
-        v1=config.matrix.v1,
-        v2=config.matrix.v2,
+        doors=_doors(config),
+        operators=_operators(config.admin),
         trusted_proxies=config.server.trusted_proxies,
         inbound_networks=config.inbound_networks,
         internal_networks=config.server.internal_networks,
@@ -77,6 +83,22 @@ def _settings(config: Config) -> WebSettings:
         asks_first=config.view.session.on_token_submit.confirm,
         pages=_pages(config),
     )
+
+
+def _doors(config: Config) -> Doors:
+    has_operators = config.admin.token is not None
+    return Doors(
+        v1=config.matrix.v1,
+        v2=config.matrix.v2,
+        admin=has_operators,
+        ma1sd_internal=has_operators and config.internal.enabled,
+    )
+
+
+def _operators(section: AdminSection) -> Operators | None:
+    if section.token is None:
+        return None
+    return Operators(section.token, section.allowed_cidr)
 
 
 def _pages(config: Config) -> OwnPages:

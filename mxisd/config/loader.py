@@ -176,6 +176,9 @@ class _Loading:
         if config.public_url.startswith("http:"):
             text = "clients and homeservers want https; http is good for tests only"
             self.warnings.append(Problem("server.publicUrl", text))
+        if config.internal.enabled and config.admin.token is None:
+            text = "has no effect without admin.token: ma1sd let everybody in"
+            self.warnings.append(Problem("internal.enabled", text))
         slower = self._slower(config.hashing)
         return _with_derived(attrs.evolve(config, hashing=slower))
 

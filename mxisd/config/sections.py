@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from mxisd.config.admin import AdminSection, InternalSection
 from mxisd.config.invitations import InviteSection
 from mxisd.config.notification import NotificationSection, ThreePidSection
 from mxisd.config.validation import LimitsSection, SessionSection, ViewSection
@@ -436,6 +437,8 @@ class Config:
     limits: LimitsSection = option("Limits.", LimitsSection)
     threepid: ThreePidSection = option("Messages by medium.", ThreePidSection)
     notification: NotificationSection = option("Messages.", NotificationSection)
+    admin: AdminSection = option("The operator's door.", AdminSection)
+    internal: InternalSection = option("ma1sd's internal API.", InternalSection)
     outbound: OutboundSection = option("Outgoing questions.", OutboundSection)
     logging: LoggingSection = option("Logs.", LoggingSection)
     stores: tuple[StoreEntry, ...] = ()

@@ -15,7 +15,6 @@ UPCOMING = (
     "directory",
     "dns.overwrite.homeserver.client",
     "forward",
-    "internal",
     "invite.policy",
     "logging.requests",
     "lookup.recursive.bridge",

@@ -69,13 +69,16 @@ class IndexStatus:
     :ivar count: How many hashes of listed people are answered; ``None`` before there is
         an index.
     :ivar is_refreshing: Whether sources are being listed, or an index is being built.
-    :ivar refreshes: How often that was done since the server started.
+    :ivar refreshes: How often that has come to an end since the server started.
+    :ivar failure: Why the last one was in vain; ``None`` if it was not. A source that
+        fails is told by its own status.
     """
 
     sources: Mapping[str, SourceStatus]
     count: int | None
     is_refreshing: bool
     refreshes: int
+    failure: str | None = None
 
 
 class HashIndex:
@@ -105,6 +108,7 @@ class HashIndex:
         self._indexes: dict[str, IHashIndex] = {}
         self._lookups = 0
         self._refreshes = 0
+        self._failure: str | None = None
         self._is_stale = True
 
     # --- Lookups ----------------------------------------------------------------------
@@ -154,6 +158,7 @@ class HashIndex:
             count=None if index is None else index.count,
             is_refreshing=bool(self._refreshing.locked),
             refreshes=self._refreshes,
+            failure=self._failure,
         )
 
     # --- Life -------------------------------------------------------------------------
@@ -175,11 +180,18 @@ class HashIndex:
             await self._refresh()
 
     async def _refresh(self) -> None:
-        self._is_stale |= await self._sources.refresh()
-        # Only now: a pepper is not kept waiting by a slow source.
-        async with self._building:
-            await self._rebuild()
-        self._refreshes += 1
+        self._failure = "it was broken off"
+        try:
+            self._is_stale |= await self._sources.refresh()
+            # Only now: a pepper is not kept waiting by a slow source.
+            async with self._building:
+                await self._rebuild()
+            self._failure = None
+        except Unavailable as error:
+            self._failure = str(error)
+            raise
+        finally:
+            self._refreshes += 1
 
     async def rotate_if_due(self) -> None:
         """Replace the pepper if it is time to, and forget those whose grace is over."""

@@ -122,7 +122,7 @@ class Invitations:
         due_ms = self._now_ms() + (HEAD_START_MS if owner else 0)
         invite = self._fresh(invitation, owner)
         stored = await self._records.add_invite(invite, due_ms)
-        await self._wake()
+        await self.wake()
         return stored
 
     def _require_allowed(self, invitation: Invitation, requester: Requester) -> None:
@@ -177,7 +177,7 @@ class Invitations:
         count = await self._records.resolve(threepid, user_id, self._now_ms())
         if count:
             log.info("Resolved {count} invites of one person", count=count)
-            await self._wake()
+            await self.wake()
 
     async def sweep(self) -> None:
         """Look all pending addresses up in one question, and end what is too old."""
@@ -196,13 +196,14 @@ class Invitations:
         count = await self._records.expire(before_ms, policy.expired_to, now_ms)
         if count:
             log.info("{count} invites expired", count=count)
-            await self._wake()
+            await self.wake()
 
     @property
     def _recursive(self) -> bool:
         return self._policy.recursive
 
-    async def _wake(self) -> None:
+    async def wake(self) -> None:
+        """Begin with what is due: messages to people, deliveries to homeservers."""
         try:
             await self._messages.wake()
             await self._deliveries.wake()

@@ -9,10 +9,11 @@ from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.threepids import ThreePid
 from mxisd.records.database import Database, Row
 
-SELECT = (
-    "SELECT token, medium, address, lowered, room_id, sender, facts, languages, "
-    "key_seed, display_name, created_ms, ended_ms, ending, owner FROM invites "
+COLUMNS = (
+    "token, medium, address, lowered, room_id, sender, facts, languages, key_seed, "
+    "display_name, created_ms, ended_ms, ending, owner"
 )
+SELECT = f"SELECT {COLUMNS} FROM invites "  # noqa: S608
 INVITE = SELECT + "WHERE token = ?"
 ADD_INVITE = (
     "INSERT INTO invites (token, medium, address, lowered, room_id, sender, facts, "
@@ -24,15 +25,15 @@ ADD_INVITE = (
 def known(database: Database, token: str) -> Invite:
     """Find an invite that is there, at once."""
     (row,) = database.rows(INVITE, token)
-    return _invite(*row)
+    return invite_of(*row)
 
 
 def first(rows: Sequence[Row]) -> Invite | None:
     """The invite of the first row, if there is one."""
-    return _invite(*rows[0]) if rows else None
+    return invite_of(*rows[0]) if rows else None
 
 
-def _invite(
+def invite_of(
     token: str,
     medium: str,
     address: str,
@@ -48,6 +49,7 @@ def _invite(
     ending: str | None,
     owner: str | None,
 ) -> Invite:
+    """The invite of a row with all :data:`COLUMNS`."""
     return Invite(
         token=token,
         threepid=ThreePid(medium, address, lowered),

@@ -75,7 +75,7 @@ class InviteRecords:
 
         async def work(tx: Transaction) -> int:
             rows = await tx.rows(PENDING_OF, threepid.medium, threepid.address)
-            await _end(tx, rows, Ending.RESOLVED, owner, now_ms)
+            await end_invites(tx, rows, Ending.RESOLVED, owner, now_ms)
             return len(rows)
 
         return await self._database.transact(work)
@@ -85,19 +85,25 @@ class InviteRecords:
 
         async def work(tx: Transaction) -> int:
             rows = await tx.rows(PENDING_BEFORE, before_ms)
-            await _end(tx, rows, Ending.EXPIRED, owner, now_ms)
+            await end_invites(tx, rows, Ending.EXPIRED, owner, now_ms)
             return len(rows)
 
         return await self._database.transact(work)
 
 
-async def _end(
+async def end_invites(
     tx: Transaction,
     rows: Sequence[Row],
     ending: Ending,
     owner: UserId | None,
     now_ms: int,
 ) -> None:
+    """
+    End invites, in a transaction that is under way.
+
+    :param rows: Their tokens.
+    :param owner: To whom they are delivered, if to anybody.
+    """
     name = None if owner is None else str(owner)
     for (token,) in rows:
         await tx.run(END, now_ms, ending.value, name, token)

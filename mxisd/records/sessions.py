@@ -15,10 +15,11 @@ from mxisd.model.threepids import ThreePid
 from mxisd.ports import ISessionRecords
 from mxisd.records.database import Database, Row, Transaction
 
-_SELECT = (
-    "SELECT sid, medium, address, lowered, secret_digest, token, changed_ms, "
-    "send_attempt, next_link, wrong_tokens, validated_ms FROM sessions "
+SESSION_COLUMNS = (
+    "sid, medium, address, lowered, secret_digest, token, changed_ms, send_attempt, "
+    "next_link, wrong_tokens, validated_ms"
 )
+_SELECT = f"SELECT {SESSION_COLUMNS} FROM sessions "  # noqa: S608
 SESSION = _SELECT + "WHERE sid = ?"
 NEWEST_SESSION = _SELECT + (
     "WHERE medium = ? AND address = ? AND secret_digest = ? "
@@ -107,10 +108,10 @@ async def _record_token(tx: Transaction, session: ValidationSession) -> None:
 
 
 def _first(rows: Sequence[Row]) -> ValidationSession | None:
-    return _session(*rows[0]) if rows else None
+    return session_of(*rows[0]) if rows else None
 
 
-def _session(
+def session_of(
     sid: str,
     medium: str,
     address: str,
@@ -123,6 +124,7 @@ def _session(
     wrong_tokens: int,
     validated_ms: int | None,
 ) -> ValidationSession:
+    """The session of a row with all :data:`SESSION_COLUMNS`."""
     return ValidationSession(
         sid=sid,
         threepid=ThreePid(medium, address, lowered),

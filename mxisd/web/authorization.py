@@ -1,9 +1,11 @@
 """Who is let in: account tokens, terms of service, network addresses."""
 
+import hmac
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 
+from attrs import frozen
 from twisted.web.iweb import IRequest
 
 from mxisd.errors import Forbidden, Unauthorized
@@ -25,6 +27,7 @@ class Auth(Enum):
     INBOUND = "a network that may use the v1 lookups"
     ACCOUNT = "an account token, and the terms accepted"
     ACCOUNT_WITHOUT_TERMS = "an account token"
+    OPERATOR = "the operator's token, from a network of the operator"
     PROOF = "whatever proves a right; its endpoint judges"
 
 
@@ -43,15 +46,38 @@ def token_of(authorization: Sequence[bytes], query: Mapping[str, str]) -> Secret
     return None if text is None else Secret(text)
 
 
+@frozen
+class Operators:
+    """Whoever has this token, and comes from one of these networks."""
+
+    token: Secret
+    networks: Sequence[Network]
+
+    def has(self, token: Secret) -> bool:
+        """Whether this is the token; in constant time."""
+        given = token.value.encode("utf-8", "surrogatepass")
+        return hmac.compare_digest(self.token.value.encode(), given)
+
+
 class Gate:
     """Applies a route's policy: first the token, then the terms."""
 
     def __init__(
-        self, accounts: Accounts, terms: Terms, inbound_networks: Sequence[Network]
+        self,
+        accounts: Accounts,
+        terms: Terms,
+        inbound_networks: Sequence[Network],
+        operators: Operators | None = None,
     ) -> None:
+        """
+        Let in.
+
+        :param operators: ``None``: there is no such route.
+        """
         self._accounts = accounts
         self._terms = terms
         self._inbound_networks = tuple(inbound_networks)
+        self._operators = operators
 
     def identify(self, auth: Auth, token: Secret | None, path: str) -> UserId:
         """
@@ -76,6 +102,20 @@ class Gate:
         """
         if not origin.is_within(self._inbound_networks):
             raise Forbidden("Lookups are not answered for your network.")
+
+    def admit_operator(self, origin: Origin, token: Secret | None) -> None:
+        """
+        Let operators pass.
+
+        :param token: From the header; a query string is written to too many logs.
+        :raise Forbidden: If the request comes from elsewhere, whatever its token.
+        :raise Unauthorized: If the token is missing or wrong.
+        """
+        operators = self._operators
+        if operators is None or not origin.is_within(operators.networks):
+            raise Forbidden("Operators are not served in your network.")
+        if not token or not operators.has(token):
+            raise Unauthorized("The operator's token is needed (admin.token).")
 
 
 class Origins:

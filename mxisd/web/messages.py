@@ -313,19 +313,28 @@ def association(signed: Mapping[str, Any] | None) -> Reply:
 
 def status(report: HealthReport, with_stores: bool) -> Reply:
     """How we are; without our own records we are of no use to anybody."""
-    is_whole = all(each.is_well for each in report.stores.values())
-    health = "DOWN" if not report.records_ok else "OK" if is_whole else "DEGRADED"
-    content: dict[str, Any] = {"health": health}
+    content: dict[str, Any] = {"health": health(report)}
     if with_stores:
         content["stores"] = {k: _state(each) for k, each in report.stores.items()}
     return json_reply({"status": content}, 200 if report.records_ok else 503)
 
 
+def health(report: HealthReport) -> str:
+    """How we are, in a word."""
+    is_whole = all(each.is_well for each in report.stores.values())
+    return "DOWN" if not report.records_ok else "OK" if is_whole else "DEGRADED"
+
+
 def _state(store: StoreHealth) -> str:
+    keys = ", ".join(store.misconfigured) if store.is_answering else ""
+    return f"{store_state(store)}: {keys}" if keys else store_state(store)
+
+
+def store_state(store: StoreHealth) -> str:
+    """How a store is, in a word."""
     if not store.is_answering:
         return "DOWN"
-    keys = ", ".join(store.misconfigured)
-    return f"MISCONFIGURED: {keys}" if keys else "OK"
+    return "MISCONFIGURED" if store.misconfigured else "OK"
 
 
 def version(name: str, number: str) -> Reply:

@@ -1,6 +1,6 @@
 """One resource for the whole API: finds routes, lets callers in, sends replies."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -89,9 +89,10 @@ class Api(Resource):
         user_id = token = None
         if route.auth is Auth.INBOUND:
             self._gate.admit_inbound(origin)
+        elif route.auth is Auth.OPERATOR:
+            self._gate.admit_operator(origin, token_of(_authorization(request), {}))
         elif route.auth not in (Auth.NONE, Auth.PROOF):
-            values = request.requestHeaders.getRawHeaders(b"Authorization", ())
-            token = token_of(values, query)
+            token = token_of(_authorization(request), query)
             user_id = self._gate.identify(route.auth, token, match.path)
         body = _body(request, route.limit_bytes)
         headers = request.requestHeaders
@@ -116,6 +117,11 @@ def _without_route(method: bytes, match: Match | None) -> Reply:
     if match is None:
         return NO_SUCH_PATH
     return evolve(NO_SUCH_METHOD, headers=((b"Allow", match.place.allowed),))
+
+
+def _authorization(request: Any) -> Sequence[bytes]:
+    values: Sequence[bytes] = request.requestHeaders.getRawHeaders(b"Authorization", ())
+    return values
 
 
 def _body(request: Any, limit_bytes: int) -> bytes:

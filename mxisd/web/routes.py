@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from mxisd.web import messages
+from mxisd.web.admin import AdminEndpoints
 from mxisd.web.associations import UNBIND, AssociationEndpoints
 from mxisd.web.authorization import Auth
 from mxisd.web.exchange import Call, Endpoint, Reply
@@ -20,6 +21,8 @@ from mxisd.web.validation import CONFIRM, ValidationEndpoints
 BASE = "/_matrix/identity"
 V1 = f"{BASE}/api/v1"
 V2 = f"{BASE}/v2"
+ADMIN = "/_mxisd/admin/v1"
+MA1SD_INTERNAL = "/_ma1sd/internal/admin"
 
 SMALL = 64 * 1024
 LARGE = 1024 * 1024  # ten thousand addresses, in the clear
@@ -77,25 +80,40 @@ class Endpoints:
     invitations: InvitationEndpoints
     v1_invitations: InvitationEndpoints
     operations: OperationsEndpoints
+    admin: AdminEndpoints
 
 
-def routes(to: Endpoints, v1: bool, v2: bool) -> Sequence[Route]:
+@frozen(kw_only=True)
+class Doors:
     """
-    All routes that are open.
+    Which parts of the API are open.
 
-    :param v1: Whether v1 lookups, bindings and invites are served. v1 key validity
+    :ivar v1: Whether v1 lookups, bindings and invites are served. v1 key validity
         always is, since its URLs stand for ever in rooms and mails; so is signing; and
         so is validation, since homeservers use no other.
-    :param v2: Whether the v2 API is served.
+    :ivar v2: Whether the v2 API is served.
+    :ivar admin: Whether operators are served.
+    :ivar ma1sd_internal: Whether they are served as by ma1sd, too.
     """
+
+    v1: bool
+    v2: bool
+    admin: bool = False
+    ma1sd_internal: bool = False
+
+
+def routes(to: Endpoints, open_: Doors) -> Sequence[Route]:
+    """All routes that are open."""
     return [
-        *_service(to, messages.versions(v1, v2)),
-        *(_v2(to) if v2 else ()),
-        *(_v1_for_near(to) if v1 else ()),
-        *(_associations(V1, to.v1_associations, Auth.NONE) if v1 else ()),
+        *_service(to, messages.versions(open_.v1, open_.v2)),
+        *(_v2(to) if open_.v2 else ()),
+        *(_v1_for_near(to) if open_.v1 else ()),
+        *(_associations(V1, to.v1_associations, Auth.NONE) if open_.v1 else ()),
         *_keys(V1, to.keys, to.v1_invitations),
         *_validation(V1, to.v1_validation, Auth.NONE),
         _sign(V1, to.v1_invitations, Auth.NONE),
+        *(_admin(to.admin) if open_.admin else ()),
+        *(_ma1sd_internal(to.admin) if open_.ma1sd_internal else ()),
     ]
 
 
@@ -176,6 +194,37 @@ def _associations(base: str, to: AssociationEndpoints, auth: Auth) -> Sequence[R
 
 def _sign(base: str, to: InvitationEndpoints, auth: Auth) -> Route:
     return read("POST", f"{base}/sign-ed25519", auth, SMALL, to.sign)
+
+
+def _admin(to: AdminEndpoints) -> Sequence[Route]:
+    operator = Auth.OPERATOR
+    invite, session = f"{ADMIN}/invites/{{token}}", f"{ADMIN}/sessions/{{sid}}"
+    delivery = f"{ADMIN}/deliveries/{{token}}"
+    return [
+        read("GET", f"{ADMIN}/status", operator, SMALL, to.status),
+        read("GET", f"{ADMIN}/bindings", operator, SMALL, to.bindings),
+        write("POST", f"{ADMIN}/bindings", operator, SMALL, to.bind),
+        write("POST", f"{ADMIN}/bindings/remove", operator, SMALL, to.unbind),
+        read("GET", f"{ADMIN}/invites", operator, SMALL, to.invites),
+        write("POST", f"{ADMIN}/invites/resolve", operator, SMALL, to.resolve),
+        read("GET", invite, operator, SMALL, to.invite),
+        write("POST", f"{invite}/resend", operator, SMALL, to.resend),
+        write("POST", f"{invite}/revoke", operator, SMALL, to.revoke),
+        read("GET", f"{ADMIN}/deliveries", operator, SMALL, to.deliveries),
+        read("GET", delivery, operator, SMALL, to.invite),
+        write("POST", f"{delivery}/resend", operator, SMALL, to.resend_delivery),
+        write("POST", f"{delivery}/revoke", operator, SMALL, to.revoke_delivery),
+        read("GET", f"{ADMIN}/sessions", operator, SMALL, to.sessions),
+        read("GET", session, operator, SMALL, to.session),
+        write("POST", f"{session}/close", operator, SMALL, to.close_session),
+        read("GET", f"{ADMIN}/hashes", operator, SMALL, to.hashes),
+        write("POST", f"{ADMIN}/hashes/rebuild", operator, SMALL, to.rebuild),
+    ]
+
+
+def _ma1sd_internal(to: AdminEndpoints) -> Sequence[Route]:
+    place = f"{MA1SD_INTERNAL}/inv_manager"
+    return [write("GET", place, Auth.OPERATOR, SMALL, to.resolve)]
 
 
 def _nothing(_call: Call) -> Reply:

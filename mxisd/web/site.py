@@ -21,8 +21,9 @@ from mxisd.features.validation import Validation
 from mxisd.model.requesters import Network
 from mxisd.ports import IKeyRing, IRandom
 from mxisd.web.access_log import AccessLog
+from mxisd.web.admin import AdminEndpoints, Administration
 from mxisd.web.associations import AssociationEndpoints
-from mxisd.web.authorization import Gate, Origins
+from mxisd.web.authorization import Gate, Operators, Origins
 from mxisd.web.channel import LimitedChannel, LimitedRequest
 from mxisd.web.errors import Refusals
 from mxisd.web.exchange import Reply
@@ -31,7 +32,7 @@ from mxisd.web.invitations import InvitationEndpoints
 from mxisd.web.operations import NAME, OperationsEndpoints
 from mxisd.web.pages import OwnPages, Pages
 from mxisd.web.resource import CORS, Api, Shield
-from mxisd.web.routes import V1, V2, Endpoints, routes
+from mxisd.web.routes import V1, V2, Doors, Endpoints, routes
 from mxisd.web.validation import ValidationEndpoints
 
 MAX_CONNECTIONS = 4096
@@ -139,6 +140,7 @@ class Features:
     invite_signing: InviteSigning
     health: Health
     key_ring: IKeyRing
+    administration: Administration
 
 
 @frozen(kw_only=True)
@@ -146,8 +148,8 @@ class WebSettings:
     """
     What operators decide about the API.
 
-    :ivar v1: Whether the v1 lookups are served.
-    :ivar v2: Whether the v2 API is served.
+    :ivar doors: Which parts of the API are served.
+    :ivar operators: Who may use the admin API, if that is served.
     :ivar inbound_networks: Who may use the v1 lookups.
     :ivar internal_networks: Who may see the names of stores.
     :ivar access_log: A file, ``-`` for the standard output, empty for none.
@@ -155,8 +157,7 @@ class WebSettings:
     :ivar asks_first: Whether who opens a link has to press a button.
     """
 
-    v1: bool
-    v2: bool
+    doors: Doors
     trusted_proxies: Sequence[Network]
     inbound_networks: Sequence[Network]
     internal_networks: Sequence[Network]
@@ -164,6 +165,7 @@ class WebSettings:
     public_url: str
     asks_first: bool = False
     pages: OwnPages = field(factory=OwnPages)
+    operators: Operators | None = None
 
 
 def build_site(
@@ -205,10 +207,12 @@ def build_api(
         _invitations(settings, features, V2, takes_query=False),
         _invitations(settings, features, V1, takes_query=True),
         OperationsEndpoints(features.health, internal, clock),
+        AdminEndpoints(features.administration, clock),
     )
+    accounts, networks = features.accounts, settings.inbound_networks
     return Api(
-        routes(endpoints, settings.v1, settings.v2),
-        Gate(features.accounts, features.terms, settings.inbound_networks),
+        routes(endpoints, settings.doors),
+        Gate(accounts, features.terms, networks, settings.operators),
         Origins(settings.trusted_proxies),
         Refusals(random),
         shield,

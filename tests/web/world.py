@@ -15,6 +15,10 @@ from zope.interface import implementer
 
 from mxisd.background import BackgroundTasks
 from mxisd.features.accounts import AccountPolicy, Accounts
+from mxisd.features.admin.bindings import BindingAdmin
+from mxisd.features.admin.hashes import HashAdmin
+from mxisd.features.admin.invites import InviteAdmin
+from mxisd.features.admin.sessions import SessionAdmin
 from mxisd.features.associations import (
     Binding,
     BindPolicy,
@@ -22,6 +26,7 @@ from mxisd.features.associations import (
     UnbindNotices,
 )
 from mxisd.features.deliveries import Deliveries
+from mxisd.features.hash_index import HashIndex
 from mxisd.features.health import Health
 from mxisd.features.homeserver_signatures import HomeserverSignatures
 from mxisd.features.invitations import Invitations, InvitePolicy
@@ -40,10 +45,17 @@ from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.terms import Document, Policy
 from mxisd.model.threepids import ThreePid
 from mxisd.ports import IAnswering, IKeyRing, Resolution
+from mxisd.records.bindings import BindingRecords
 from mxisd.records.deliveries import DeliveryRecords
+from mxisd.records.interventions import Interventions
 from mxisd.records.invite_messages import InviteMessageRecords
 from mxisd.records.invites import InviteRecords
+from mxisd.records.overviews import Overviews
+from mxisd.records.sessions import SessionRecords
+from mxisd.web.admin import Administration
+from mxisd.web.authorization import Operators
 from mxisd.web.resource import Api
+from mxisd.web.routes import Doors
 from mxisd.web.site import (
     Features,
     IdentitySite,
@@ -73,6 +85,7 @@ INVITE_KEY = SigningKey("1", bytes(32))
 PUBLIC_URL = "https://id.example.org"
 V1 = "/_matrix/identity/api/v1"
 V2 = "/_matrix/identity/v2"
+OPERATORS_TOKEN = "operators-have-this-one"
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
@@ -147,6 +160,7 @@ class World:
     homeservers: TalkingHomeservers = field(factory=TalkingHomeservers)
     pulse: Any = field(factory=Pulse)
     store: Watched = field(factory=Watched)
+    hash_index: HashIndex | None = None
     settings: dict[str, Any] = field(factory=dict)
     tasks: BackgroundTasks = field(init=False)
 
@@ -169,6 +183,30 @@ class World:
             invite_signing=self._signing(),
             health=Health(self.pulse, {"staff": self.store}, frozenset),
             key_ring=TwoKeys(),
+            administration=self._administration(),
+        )
+
+    def _administration(self) -> Administration:
+        database, invitations = self.invite_database, self.invitations()
+        overviews, interventions = Overviews(database), Interventions(database)
+        return Administration(
+            bindings=BindingAdmin(
+                self.bind_policy.is_enabled,
+                overviews,
+                BindingRecords(database),
+                invitations.on_threepid_known,
+                self.clock,
+            ),
+            invites=InviteAdmin(
+                self.invite_policy.expired_to,
+                overviews,
+                interventions,
+                invitations,
+                self.clock,
+            ),
+            sessions=SessionAdmin(overviews, interventions, SessionRecords(database)),
+            hashes=HashAdmin(self.hash_index, self.tasks.spawn),
+            health=Health(self.pulse, {"staff": self.store}, frozenset),
         )
 
     def _accounts(self) -> Accounts:
@@ -262,22 +300,29 @@ class World:
     async def _on_threepid_known(self, threepid: ThreePid, user_id: UserId) -> None:
         self.known.append((threepid, user_id))
 
+    def invite_records(self) -> InviteRecords:
+        """The invites on record."""
+        return InviteRecords(self.invite_database)
+
     def _signing(self) -> InviteSigning:
-        records = InviteRecords(self.invite_database)
-        return InviteSigning(records, TwoKeys(), "example.org")
+        return InviteSigning(self.invite_records(), TwoKeys(), "example.org")
 
     def web_settings(self) -> WebSettings:
         """Everything open, to those nearby."""
         usual: dict[str, Any] = {
-            "v1": True,
-            "v2": True,
             "trusted_proxies": networks("127.0.0.0/8"),
             "inbound_networks": networks("127.0.0.0/8", "10.0.0.0/8"),
             "internal_networks": networks("127.0.0.0/8", "10.0.0.0/8"),
             "access_log": "",
             "public_url": PUBLIC_URL,
         }
-        return WebSettings(**(usual | self.settings))
+        doors = {"v1": True, "v2": True, "admin": True, "ma1sd_internal": True}
+        chosen = dict(self.settings)
+        for name in doors.keys() & chosen.keys():
+            doors[name] = chosen.pop(name)
+        operators = Operators(Secret(OPERATORS_TOKEN), networks("127.0.0.0/8"))
+        usual |= {"doors": Doors(**doors), "operators": operators}
+        return WebSettings(**(usual | chosen))
 
     def api(self) -> Api:
         """The API as a resource."""
