@@ -20,7 +20,7 @@ from mxisd.importing.reports import report
 from mxisd.importing.sources import SYDENT, Source, open_source
 from mxisd.importing.sydent import sydent_parts
 from mxisd.importing.sydent_ini import SydentIni, as_yaml, read_ini
-from mxisd.importing.transfer import prepare, transfer
+from mxisd.importing.transfer import transfer
 from mxisd.importing.values import Circumstances
 from mxisd.model.signing import SigningKey
 from mxisd.records.database import Database
@@ -131,7 +131,6 @@ async def _take_parts(
     show: Callable[[str], None],
     tell: Callable[[str], None],
 ) -> None:
-    await prepare(database)
     tallies = []
     for part in parts:
         if part.table in source.tables:

@@ -19,11 +19,6 @@ BATCH = 1000
 TELL_EVERY = 25
 """After so many batches, the operator hears how far it is."""
 
-# A table of the import alone: no server reads it.
-CREATE_MARKS = (
-    "CREATE TABLE IF NOT EXISTS import_marks (source TEXT NOT NULL, "
-    "part TEXT NOT NULL, last_row BIGINT NOT NULL, PRIMARY KEY (source, part))"
-)
 MARK = "SELECT last_row FROM import_marks WHERE source = ? AND part = ?"
 SET_MARK = (
     "INSERT INTO import_marks (source, part, last_row) VALUES (?, ?, ?) "
@@ -51,15 +46,6 @@ class Tally:
     def seen(self) -> int:
         """How many rows are done."""
         return self.earlier + self.taken + self.left.total()
-
-
-async def prepare(database: Database) -> None:
-    """Make the table that remembers how far an import went."""
-
-    async def work(tx: Transaction) -> None:
-        await tx.run(CREATE_MARKS)
-
-    await database.transact(work)
 
 
 async def transfer(

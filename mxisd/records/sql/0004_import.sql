@@ -1,0 +1,7 @@
+-- How far each part of another server's file was taken over.
+CREATE TABLE import_marks (
+    source TEXT NOT NULL,
+    part TEXT NOT NULL,
+    last_row BIGINT NOT NULL,
+    PRIMARY KEY (source, part)
+);
