@@ -1,17 +1,21 @@
 """Sydent's signing key, in a key store of ours."""
 
-import json
-import os
 import re
-import tempfile
 from pathlib import Path
-from typing import Any
 
-from unpaddedbase64 import decode_base64, encode_base64
+from unpaddedbase64 import decode_base64
 
+from mxisd.errors import ConfigError
 from mxisd.importing.refusing import ImportRefused
 from mxisd.model.signing import SigningKey
-from mxisd.records.key_files import MEMORY, REGULAR, SEED_BYTES
+from mxisd.records.key_files import MEMORY
+from mxisd.records.key_folders import (
+    REGULAR,
+    SEED_BYTES,
+    adopt_key,
+    current_serial,
+    load_key,
+)
 
 _LINE = re.compile(r"ed25519\s+([A-Za-z0-9_-]{1,64})\s+([A-Za-z0-9+/=]+)\s*")
 
@@ -47,10 +51,13 @@ def must_write_key(path: str, key: SigningKey, *, is_replacing: bool) -> bool:
             f"{folder} is the key file of an old mxisd; start the server once, which "
             "makes a folder of it"
         )
-    same = _seed(_place(folder, key.serial))
-    if same is not None and same != key.seed:
+    try:
+        same = load_key(folder, REGULAR, key.serial)
+        current = current_serial(folder)
+    except (ConfigError, OSError) as error:
+        raise ImportRefused(f"{folder} is no key store: {error}") from error
+    if same is not None and same.key.seed != key.seed:
         raise ImportRefused(f"{folder} has another key that is called {key.key_id}")
-    current = _serial(folder)
     if current == key.serial and same is not None:
         return False
     if current is not None and not is_replacing:
@@ -68,57 +75,9 @@ def write_key(path: str, key: SigningKey) -> None:
     :raise ImportRefused: If that fails.
     """
     folder = Path(path)
-    content = {"version": "0", "is_valid": True, "key": encode_base64(key.seed)}
-    current = {"type": "Regular", "algo": "ed25519", "serial": key.serial}
     try:
         if folder.is_file():
             folder.unlink()  # an empty one, which mxisd leaves behind
-        _write(_place(folder, key.serial), content)
-        _write(folder / "current", current)
+        adopt_key(folder, key)
     except OSError as error:
         raise ImportRefused(f"{folder} cannot be written: {error}") from error
-
-
-def _place(folder: Path, serial: str) -> Path:
-    return folder / REGULAR / "ed25519" / serial
-
-
-def _serial(folder: Path) -> str | None:
-    serial = _read(folder / "current").get("serial")
-    return serial if isinstance(serial, str) else None
-
-
-def _seed(file: Path) -> bytes | None:
-    content = _read(file)
-    if not content:
-        return None
-    try:
-        return bytes(decode_base64(content["key"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ImportRefused(f"{file} is not a key file") from error
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """What a file holds; nothing if it is not there."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        raise ImportRefused(f"{file} cannot be read: {error}") from error
-    if not isinstance(content, dict) or not content:
-        raise ImportRefused(f"{file} is not of a key store")
-    return content
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    """Write a file of mode 0600 that is whole or not there."""
-    for folder in reversed([each for each in file.parents if not each.exists()]):
-        folder.mkdir(mode=0o700)
-    # A name with a dot is no key's, should a crash leave it behind.
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".")
-    with os.fdopen(handle, "w", encoding="utf-8") as output:
-        json.dump(content, output)
-        output.flush()
-        os.fsync(output.fileno())
-    os.replace(temporary, file)
