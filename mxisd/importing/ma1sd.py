@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from mxisd.importing.parts import Part, alive
+from mxisd.importing.accounts import account
+from mxisd.importing.parts import Part
+from mxisd.importing.sessions import session
 from mxisd.importing.values import (
     Circumstances,
     LeftOut,
@@ -19,8 +21,7 @@ from mxisd.importing.writing import (
     write_accounts,
     write_sessions,
 )
-from mxisd.model.secret import Secret
-from mxisd.model.sessions import ValidationSession, digest_of
+from mxisd.model.sessions import ValidationSession
 from mxisd.ports import AccountRecord
 
 
@@ -64,13 +65,10 @@ def _account(
     # ma1sd took the word of any homeserver for any user.
     if owner.server_name != text(server_name):
         raise LeftOut("the user's homeserver was not the one that vouched")
-    circumstances.check_user(owner)
     expires_ms = (number(created) + number(expires_in)) * 1000
     if expires_ms <= circumstances.now_ms:
         raise LeftOut("the token has expired")
-    longest_ms = circumstances.now_ms + circumstances.token_life_ms
-    token_hash = digest_of(Secret(text(token)))
-    return AccountRecord(token_hash, owner, min(expires_ms, longest_ms))
+    return account(circumstances, token=token, owner=owner, expires_ms=expires_ms)
 
 
 def _acceptance(url: Any, user: Any, accepted_ms: Any) -> Acceptance:
@@ -90,15 +88,14 @@ def _session(
     is_validated: Any,
     validated_ms: Any,
 ) -> ValidationSession:
-    changed_ms = number(validated_ms if is_validated else created_ms)
-    session = ValidationSession(
+    return session(
+        circumstances,
         sid=text(sid),
         threepid=threepid(medium, address),
-        secret_digest=digest_of(Secret(text(client_secret))),
-        token=Secret(text(token)),
-        changed_ms=changed_ms,
+        client_secret=client_secret,
+        token=token,
+        changed_ms=number(validated_ms if is_validated else created_ms),
         send_attempt=None if attempt is None else number(attempt),
-        next_link=circumstances.next_link(next_link),
-        validated_ms=changed_ms if is_validated else None,
+        is_validated=is_validated,
+        next_link=next_link,
     )
-    return alive(session, circumstances)

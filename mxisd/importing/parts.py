@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from mxisd.importing.sources import Row
-from mxisd.importing.values import Circumstances, LeftOut
-from mxisd.model.sessions import ValidationSession
+from mxisd.importing.values import LeftOut
 from mxisd.records.database import Transaction
 
 Write = Callable[[Transaction, Sequence[Any]], Coroutine[Any, Any, Counter[str]]]
@@ -53,19 +52,3 @@ class Part:
             except LeftOut as error:
                 left[str(error)] += 1
         return found, left
-
-
-def alive(
-    session: ValidationSession, circumstances: Circumstances
-) -> ValidationSession:
-    """
-    A session whose time is not over.
-
-    :raise LeftOut: If it is.
-    """
-    # A clock that was ahead must not make it live longer.
-    changed_ms = min(session.changed_ms, circumstances.now_ms)
-    if session.is_expired(circumstances.now_ms):
-        raise LeftOut("the session's time is over")
-    validated_ms = changed_ms if session.is_validated else None
-    return evolve(session, changed_ms=changed_ms, validated_ms=validated_ms)

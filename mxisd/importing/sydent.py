@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from mxisd.importing.parts import Part, alive
+from mxisd.importing.accounts import account
+from mxisd.importing.parts import Part
+from mxisd.importing.sessions import session
 from mxisd.importing.values import (
     Circumstances,
     LeftOut,
@@ -21,8 +23,7 @@ from mxisd.importing.writing import (
     write_sessions,
 )
 from mxisd.model.associations import Association
-from mxisd.model.secret import Secret
-from mxisd.model.sessions import ValidationSession, digest_of
+from mxisd.model.sessions import ValidationSession
 from mxisd.ports import AccountRecord
 
 # max() makes SQLite take the other columns from the same row: the newest token.
@@ -74,11 +75,8 @@ def sydent_parts(circumstances: Circumstances) -> Sequence[Part]:
 
 
 def _account(circumstances: Circumstances, token: Any, user: Any) -> AccountRecord:
-    owner = user_id(user)
-    circumstances.check_user(owner)
     # Sydent's tokens never expire.
-    expires_ms = circumstances.now_ms + circumstances.token_life_ms
-    return AccountRecord(digest_of(Secret(text(token))), owner, expires_ms)
+    return account(circumstances, token=token, owner=user_id(user))
 
 
 def _acceptance(circumstances: Circumstances, url: Any, user: Any) -> Acceptance:
@@ -119,14 +117,14 @@ def _session(
 ) -> ValidationSession:
     if token is None:
         raise LeftOut("the session has no token")
-    session = ValidationSession(
+    return session(
+        circumstances,
         sid=str(number(sid)),
         threepid=threepid(medium, address),
-        secret_digest=digest_of(Secret(text(client_secret))),
-        token=Secret(text(token)),
+        client_secret=client_secret,
+        token=token,
         changed_ms=number(changed_ms),
         # Sydent writes -1 for "none".
         send_attempt=attempt if isinstance(attempt, int) and attempt >= 0 else None,
-        validated_ms=number(changed_ms) if is_validated else None,
+        is_validated=is_validated,
     )
-    return alive(session, circumstances)

@@ -8,6 +8,8 @@ from attrs import frozen
 from mxisd.errors import MxisdError
 from mxisd.model.identifiers import IllegalIdentifier, UserId
 from mxisd.model.next_links import followable
+from mxisd.model.secret import Secret
+from mxisd.model.sessions import digest_of
 from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
 
 
@@ -60,6 +62,15 @@ def text(value: Any) -> str:
     except UnicodeEncodeError as error:
         raise LeftOut("a text is not UTF-8") from error
     return value
+
+
+def digest(secret: Any) -> bytes:
+    """
+    What is kept of a secret.
+
+    :raise LeftOut: If there is none.
+    """
+    return digest_of(Secret(text(secret)))
 
 
 def number(value: Any) -> int:
