@@ -37,6 +37,7 @@ class ImportOptions(_OwnOptions):
     )
     optParameters = [  # noqa: RUF012
         ["config", "c", None, "The configuration of the server that is to have it."],
+        ["keys", "k", None, "The key store of mxisd or ma1sd, if it is not key.path."],
     ]
     optFlags = [  # noqa: RUF012
         ["dry-run", None, "Report what would be taken, and change nothing."],
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = _config(chosen["config"])
     wishes = Wishes(
         file=Path(chosen["file"]),
+        keys=None if chosen["keys"] is None else Path(chosen["keys"]),
         is_dry_run=bool(chosen["dry-run"]),
         is_replacing_key=bool(chosen["replace-key"]),
     )

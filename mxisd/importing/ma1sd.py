@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from mxisd.importing.accounts import account
+from mxisd.importing.invites import ma1sd_invites
 from mxisd.importing.parts import Part
 from mxisd.importing.sessions import session
 from mxisd.importing.values import (
@@ -50,6 +51,7 @@ def ma1sd_parts(circumstances: Circumstances) -> Sequence[Part]:
             read=partial(_session, circumstances),
             write=write_sessions,
         ),
+        *ma1sd_invites(circumstances),
     )
 
 

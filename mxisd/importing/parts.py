@@ -13,6 +13,10 @@ from mxisd.records.database import Transaction
 Write = Callable[[Transaction, Sequence[Any]], Coroutine[Any, Any, Counter[str]]]
 
 
+def _nothing(_value: Any) -> None:
+    return None
+
+
 @frozen(kw_only=True)
 class Part:
     """
@@ -23,6 +27,7 @@ class Part:
     :ivar key: The SQL of a number that grows from row to row.
     :ivar columns: The SQL of what is read.
     :ivar joined: SQL that follows the table's name.
+    :ivar remark: What the operator is told of a value, if anything.
     :ivar read: Makes a value of the columns; raises :class:`LeftOut`.
     :ivar write: Writes values; tells how many it did not take, by reason.
     """
@@ -34,6 +39,7 @@ class Part:
     write: Write
     key: str = "rowid"
     joined: str = ""
+    remark: Callable[[Any], str | None] = _nothing
 
     @property
     def query(self) -> str:

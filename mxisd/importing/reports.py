@@ -2,25 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from mxisd.importing.invites import LeftForLater
 from mxisd.importing.sources import Source
 from mxisd.importing.transfer import Tally
 
 
-def report(
-    source: Source, tallies: Sequence[Tally], later: Sequence[LeftForLater]
-) -> Iterator[str]:
+def report(source: Source, tallies: Sequence[Tally]) -> Iterator[str]:
     """What became of a file, line by line."""
     yield f"{source.path} (of {source.kind}):"
     for tally in tallies:
         yield from _of_part(tally)
-    for each in later:
-        yield f"  {each.name}: {each.count} left for later"
-    if later:
-        yield (
-            "  This version keeps no invites yet: keep the file, and import it again "
-            "with one that does."
-        )
 
 
 def _of_part(tally: Tally) -> Iterator[str]:
@@ -28,3 +18,5 @@ def _of_part(tally: Tally) -> Iterator[str]:
     yield f"  {tally.name}: {tally.taken} taken{earlier}"
     for reason, count in sorted(tally.left.items()):
         yield f"    {count} left out: {reason}"
+    for remark, count in sorted(tally.remarks.items()):
+        yield f"    {count} {remark}"

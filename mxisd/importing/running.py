@@ -11,7 +11,6 @@ from typing import Any
 from attrs import frozen
 
 from mxisd.config.sections import Config
-from mxisd.importing.invites import invites_left
 from mxisd.importing.keys import must_write_key, parse_key, write_key
 from mxisd.importing.ma1sd import ma1sd_parts
 from mxisd.importing.parts import Part
@@ -36,11 +35,13 @@ class Wishes:
     What the command line asks for.
 
     :ivar file: An SQLite file, sydent's configuration, or a file with its key.
+    :ivar keys: The key store that belongs to it; ``None``: the one that is ours, too.
     :ivar is_dry_run: Whether everything stays as it is.
     :ivar is_replacing_key: Whether another signing key may step back.
     """
 
     file: Path
+    keys: Path | None = None
     is_dry_run: bool = False
     is_replacing_key: bool = False
 
@@ -76,7 +77,8 @@ async def run_import(
     )
     if material.database is not None:
         with closing(open_source(material.database)) as source:
-            await _take(source, wishes, config, reactor, show, tell)
+            parts = _parts(source, _circumstances(wishes, config, reactor))
+            await _take(source, parts, wishes, config, reactor, show, tell)
     if material.key is not None:
         if is_key_new and not wishes.is_dry_run:
             write_key(place, material.key)
@@ -104,6 +106,7 @@ def _look(file: Path) -> _Material:
 
 async def _take(
     source: Source,
+    parts: Sequence[Part],
     wishes: Wishes,
     config: Config,
     reactor: Any,
@@ -117,9 +120,7 @@ async def _take(
         database = SqliteRecords(str(target), reactor.callFromThread).database
         database.open()
         try:
-            await _take_parts(
-                source, _parts(source, config, reactor), database, show, tell
-            )
+            await _take_parts(source, parts, database, show, tell)
         finally:
             await database.close()
 
@@ -135,19 +136,31 @@ async def _take_parts(
     for part in parts:
         if part.table in source.tables:
             tallies.append(await transfer(source, part, database, tell))
-    for line in report(source, tallies, invites_left(source)):
+    for line in report(source, tallies):
         show(line)
 
 
-def _parts(source: Source, config: Config, reactor: Any) -> Sequence[Part]:
+def _parts(source: Source, circumstances: Circumstances) -> Sequence[Part]:
+    return (sydent_parts if source.kind == SYDENT else ma1sd_parts)(circumstances)
+
+
+def _circumstances(wishes: Wishes, config: Config, reactor: Any) -> Circumstances:
     hosts = config.session.policy.validation.next_link_hosts
-    circumstances = Circumstances(
+    return Circumstances(
         now_ms=int(reactor.seconds() * 1000),
         token_life_ms=int(config.account_config.token_lifetime * 1000),
         allowed=_allowed(config),
         next_link_hosts=None if hosts is None else frozenset(map(str.lower, hosts)),
+        keys=_keys(wishes, config),
     )
-    return (sydent_parts if source.kind == SYDENT else ma1sd_parts)(circumstances)
+
+
+def _keys(wishes: Wishes, config: Config) -> Path:
+    if wishes.keys is None:
+        return Path(config.key.path)
+    if not wishes.keys.is_dir():
+        raise ImportRefused(f"{wishes.keys} is no folder with keys")
+    return wishes.keys
 
 
 def _allowed(config: Config) -> frozenset[str] | None:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from mxisd.importing.accounts import account
+from mxisd.importing.invites import sydent_invites
 from mxisd.importing.parts import Part
 from mxisd.importing.sessions import session
 from mxisd.importing.values import (
@@ -71,6 +72,7 @@ def sydent_parts(circumstances: Circumstances) -> Sequence[Part]:
             read=partial(_session, circumstances),
             write=write_sessions,
         ),
+        *sydent_invites(circumstances),
     )
 
 

@@ -35,12 +35,14 @@ class Tally:
     :ivar earlier: How many rows an earlier run has dealt with.
     :ivar taken: How many rows this one took.
     :ivar left: How many it did not take, by reason.
+    :ivar remarks: How many it read of which the operator is told this.
     """
 
     name: str
     earlier: int = 0
     taken: int = 0
     left: Counter[str] = field(factory=Counter)
+    remarks: Counter[str] = field(factory=Counter)
 
     @property
     def seen(self) -> int:
@@ -71,6 +73,7 @@ async def transfer(
         after = rows[-1][0]
         left += await _write(source, part, values, after, database)
         tally.left += left
+        tally.remarks.update(filter(None, map(part.remark, values)))
         tally.taken += len(rows) - left.total()
         batches += 1
         if batches % TELL_EVERY == 0:

@@ -1,6 +1,7 @@
 """What stands in the rows of others becomes our values, or is left out."""
 
 from collections.abc import Set
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -26,12 +27,14 @@ class Circumstances:
     :ivar token_life_ms: How long an account token is good here.
     :ivar allowed: The homeservers whose users may have an account; ``None``: all.
     :ivar next_link_hosts: Where sessions may lead, lower case; ``None``: anywhere.
+    :ivar keys: The key store of mxisd or ma1sd.
     """
 
     now_ms: int
     token_life_ms: int
     allowed: Set[str] | None
     next_link_hosts: Set[str] | None
+    keys: Path
 
     def check_user(self, user: UserId) -> None:
         """
@@ -41,6 +44,10 @@ class Circumstances:
         """
         if self.allowed is not None and user.server_name not in self.allowed:
             raise LeftOut("users of that homeserver may not register here")
+
+    def past(self, time_ms: int) -> int:
+        """A time that can have been: a clock may have been wrong."""
+        return max(0, min(time_ms, self.now_ms))
 
     def next_link(self, value: Any) -> str | None:
         """A link that people may be led to; as in requests, others are dropped."""

@@ -13,15 +13,25 @@ from attrs import frozen
 from mxisd.model.associations import Association
 from mxisd.model.hashing import lookup_digest
 from mxisd.model.identifiers import UserId
+from mxisd.model.invites import Invite
 from mxisd.model.sessions import ValidationSession
 from mxisd.ports import AccountRecord
 from mxisd.records.accounts import ACCEPT_URL, ADD_ACCOUNT
 from mxisd.records.bindings import ADD_HASH, BIND, PEPPERS
 from mxisd.records.database import Row, Transaction
+from mxisd.records.invite_rows import (
+    ADD_INVITE,
+    INVITE,
+    TWINS,
+    invite_row,
+    twin_key,
+)
+from mxisd.records.invites import ADOPT_KEY
 from mxisd.records.sessions import ADD_SESSION
 
 HERE = "already here"
 NEWER = "a binding of the same address that is as new, or newer, is here"
+TWIN = "a pending invite of that person to that room is here"
 
 TAKE_ACCOUNT = ADD_ACCOUNT + " ON CONFLICT (token_hash) DO NOTHING"
 TAKE_SESSION = ADD_SESSION + " ON CONFLICT (sid) DO NOTHING"
@@ -31,6 +41,7 @@ TAKE_BINDING = (
     "not_before_ms = excluded.not_before_ms, not_after_ms = excluded.not_after_ms "
     "WHERE excluded.ts_ms > bindings.ts_ms"
 )
+TAKE_KEY = ADOPT_KEY + " ON CONFLICT (key_public) DO NOTHING"
 FORGET_HASHES = "DELETE FROM binding_hashes WHERE medium = ? AND address = ?"
 
 
@@ -79,6 +90,30 @@ async def write_bindings(
             await tx.run(FORGET_HASHES, each.threepid.medium, each.threepid.address)
             await tx.run_many(ADD_HASH, _hashes(peppers, each))
     return left
+
+
+async def write_invites(tx: Transaction, invites: Sequence[Invite]) -> Counter[str]:
+    """Write invites, about which nobody is sent a message, and nothing is delivered."""
+    left: Counter[str] = Counter()
+    for each in invites:
+        reason = await _objection(tx, each)
+        if reason is None:
+            await tx.run(ADD_INVITE, *invite_row(each))
+        else:
+            left[reason] += 1
+    return left
+
+
+async def _objection(tx: Transaction, invite: Invite) -> str | None:
+    if await tx.rows(INVITE, invite.token):
+        return HERE
+    key = twin_key(invite.threepid, invite.room_id, invite.sender)
+    return TWIN if invite.is_pending and await tx.rows(TWINS, *key) else None
+
+
+async def write_adopted_keys(tx: Transaction, keys: Sequence[bytes]) -> Counter[str]:
+    """Write the public halves of ephemeral keys."""
+    return await _write(tx, TAKE_KEY, [(key,) for key in keys])
 
 
 async def _write(tx: Transaction, statement: str, rows: Sequence[Row]) -> Counter[str]:

@@ -24,6 +24,8 @@ YOUNG_MS = 60_000
 
 SHOWN_CHARACTERS = 3
 EPHEMERAL_SERIAL = "0"
+KEY_BYTES = 32
+"""Of either half of an ephemeral key."""
 
 
 # --- Invites --------------------------------------------------------------------------
@@ -61,7 +63,8 @@ class Invite:
     A stored invite.
 
     :ivar token: What names it, in the room and here.
-    :ivar key: Its ephemeral key.
+    :ivar ephemeral_key: Its key; ``None`` if another server made it, and only its
+        addressee has the private half.
     :ivar display_name: The address, redacted, for everybody in the room.
     :ivar ending: ``None`` while it is pending.
     :ivar owner: Whose the address turned out to be.
@@ -73,7 +76,7 @@ class Invite:
     sender: UserId
     facts: Mapping[str, str]
     languages: tuple[str, ...]
-    key: SigningKey
+    ephemeral_key: SigningKey | None = field(alias="key")
     display_name: str
     created_ms: int
     ended_ms: int | None = None
@@ -85,10 +88,36 @@ class Invite:
         """Whether its addressee is still unknown."""
         return self.ending is None
 
+    @property
+    def key(self) -> SigningKey:
+        """
+        The ephemeral key of an invite that was made here.
+
+        :raise ValueError: If another server made it, and told its addressee alone.
+        """
+        if self.ephemeral_key is None:
+            raise ValueError("this invite's key is not here")
+        return self.ephemeral_key
+
     def has_key(self, private_key: str) -> bool:
         """Whether this is its ephemeral private key, in any base64 spelling."""
         given = key_bytes(private_key)
-        return given is not None and compare_digest(given, self.key.seed)
+        if given is None or self.ephemeral_key is None:
+            return False
+        return compare_digest(given, self.ephemeral_key.seed)
+
+
+def ephemeral_key(private_key: str) -> SigningKey | None:
+    """
+    The key with this private half.
+
+    :param private_key: In any base64 spelling.
+    :return: ``None`` if it is none.
+    """
+    seed = key_bytes(private_key)
+    if seed is None or len(seed) != KEY_BYTES:
+        return None
+    return SigningKey(EPHEMERAL_SERIAL, seed)
 
 
 @frozen

@@ -15,11 +15,19 @@ COLUMNS = (
 )
 SELECT = f"SELECT {COLUMNS} FROM invites "  # noqa: S608
 INVITE = SELECT + "WHERE token = ?"
+TWINS = SELECT + (
+    "WHERE medium = ? AND address = ? AND room_id = ? AND sender = ? AND ending IS NULL"
+)
 ADD_INVITE = (
     "INSERT INTO invites (token, medium, address, lowered, room_id, sender, facts, "
     "languages, key_seed, key_public, display_name, created_ms, ended_ms, ending, "
     "owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+def twin_key(threepid: ThreePid, room_id: str, sender: UserId) -> Row:
+    """The parameters of :data:`TWINS`."""
+    return threepid.medium, threepid.address, room_id, str(sender)
 
 
 def known(database: Database, token: str) -> Invite:
@@ -42,7 +50,7 @@ def invite_of(
     sender: str,
     facts: str,
     languages: str,
-    key_seed: bytes,
+    key_seed: bytes | None,
     display_name: str,
     created_ms: int,
     ended_ms: int | None,
@@ -57,7 +65,7 @@ def invite_of(
         sender=UserId.parse(sender),
         facts=json.loads(facts),
         languages=tuple(json.loads(languages)),
-        key=SigningKey(EPHEMERAL_SERIAL, bytes(key_seed)),
+        key=None if key_seed is None else SigningKey(EPHEMERAL_SERIAL, bytes(key_seed)),
         display_name=display_name,
         created_ms=created_ms,
         ended_ms=ended_ms,
@@ -68,6 +76,7 @@ def invite_of(
 
 def invite_row(invite: Invite) -> Row:
     """The parameters of :data:`ADD_INVITE`."""
+    key = invite.ephemeral_key
     return (
         invite.token,
         invite.threepid.medium,
@@ -77,8 +86,8 @@ def invite_row(invite: Invite) -> Row:
         str(invite.sender),
         json.dumps(dict(invite.facts)),
         json.dumps(invite.languages),
-        invite.key.seed,
-        key_bytes(invite.key.public_key),
+        None if key is None else key.seed,
+        None if key is None else key_bytes(key.public_key),
         invite.display_name,
         invite.created_ms,
         invite.ended_ms,

@@ -11,13 +11,22 @@ from mxisd.ports import IInviteRecords
 from mxisd.records.database import Database, Row, Transaction
 from mxisd.records.deliveries import add_delivery
 from mxisd.records.invite_messages import ADD_MESSAGE, MESSAGE_ENDED, NEEDLESS
-from mxisd.records.invite_rows import ADD_INVITE, INVITE, SELECT, first, invite_row
-
-TWIN = SELECT + (
-    "WHERE medium = ? AND address = ? AND room_id = ? AND sender = ? "
-    "AND ending IS NULL LIMIT 1"
+from mxisd.records.invite_rows import (
+    ADD_INVITE,
+    INVITE,
+    TWINS,
+    first,
+    invite_row,
+    twin_key,
 )
-LIVE_KEY = "SELECT 1 FROM invites WHERE key_public = ? AND ending IS NULL LIMIT 1"
+
+# One without a key would be of no use to a room: people could not accept it any more.
+TWIN = TWINS + " AND key_seed IS NOT NULL LIMIT 1"
+LIVE_KEY = (
+    "SELECT 1 FROM invites WHERE key_public = ? AND ending IS NULL "
+    "UNION ALL SELECT 1 FROM adopted_keys WHERE key_public = ? LIMIT 1"
+)
+ADOPT_KEY = "INSERT INTO adopted_keys (key_public) VALUES (?)"
 PENDING = "SELECT DISTINCT medium, address, lowered FROM invites WHERE ending IS NULL"
 PENDING_OF = (
     "SELECT token FROM invites WHERE medium = ? AND address = ? AND ending IS NULL"
@@ -38,18 +47,22 @@ class InviteRecords:
         return first(self._database.rows(INVITE, token))
 
     def twin(self, threepid: ThreePid, room_id: str, sender: UserId) -> Invite | None:
-        """Find the pending invite of the same person to the same room, at once."""
-        return first(self._database.rows(TWIN, *_twin_key(threepid, room_id, sender)))
+        """
+        Find the pending invite of the same person to the same room, at once.
+
+        Those whose keys are not here are not given out a second time.
+        """
+        return first(self._database.rows(TWIN, *twin_key(threepid, room_id, sender)))
 
     def is_live_key(self, public_key: bytes) -> bool:
-        """Whether this is the ephemeral key of a pending invite, at once."""
-        return bool(self._database.rows(LIVE_KEY, public_key))
+        """Whether a pending invite may have this ephemeral key, at once."""
+        return bool(self._database.rows(LIVE_KEY, public_key, public_key))
 
     async def add_invite(self, invite: Invite, due_ms: int) -> Invite:
         """Remember an invite, and what is to be done about it."""
 
         async def work(tx: Transaction) -> Invite:
-            key = _twin_key(invite.threepid, invite.room_id, invite.sender)
+            key = twin_key(invite.threepid, invite.room_id, invite.sender)
             twin = first(await tx.rows(TWIN, *key)) if invite.is_pending else None
             if twin is not None:
                 return twin
@@ -110,7 +123,3 @@ async def end_invites(
         await tx.run(MESSAGE_ENDED, now_ms, NEEDLESS, token)
         if owner is not None:
             await add_delivery(tx, now_ms, owner, token)
-
-
-def _twin_key(threepid: ThreePid, room_id: str, sender: UserId) -> Row:
-    return threepid.medium, threepid.address, room_id, str(sender)

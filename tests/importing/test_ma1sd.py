@@ -102,22 +102,6 @@ class MxisdTests(ImportTestCase):
             self.found("SELECT sid, next_link FROM sessions"), [("5", None)]
         )
 
-    async def test_invites_are_counted_and_left_for_later(self) -> None:
-        """The operator learns how many there are, and to keep the file."""
-        invite = {
-            "id": "1",
-            "token": "t",
-            "sender": "@a:example.org",
-            "medium": "email",
-            "address": "new@example.org",
-            "roomId": "!r:example.org",
-        }
-        self.source.add("invite_3pid", **invite)
-        report = await self.take(self.source.path)
-        self.assertIn("pending invites: 1 left for later", report)
-        self.assertIn("keep the file", report)
-        self.assertNotIn("new@example.org", report)
-
 
 class Ma1sdTests(ImportTestCase):
     def setUp(self) -> None:

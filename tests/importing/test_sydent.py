@@ -116,24 +116,3 @@ class SydentTests(ImportTestCase):
         self.assertEqual(
             self.found("SELECT * FROM accepted_terms"), [(ALICE, "https://a/b", NOW_MS)]
         )
-
-    async def test_invites_and_their_keys_are_counted(self) -> None:
-        """Pending ones apart from those that went out."""
-        for sent_ms in (None, 1, 2):
-            self.source.add(
-                "invite_tokens",
-                medium="email",
-                address="new@example.org",
-                room_id="!r:example.org",
-                sender=ALICE,
-                token="t",
-                sent_ts=sent_ms,
-            )
-        self.source.add("ephemeral_public_keys", public_key="k")
-        report = await self.take(self.source.path)
-        for line in (
-            "pending invites: 1 left for later",
-            "delivered invites: 2 left for later",
-            "ephemeral keys: 1 left for later",
-        ):
-            self.assertIn(line, report)

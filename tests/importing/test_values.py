@@ -1,5 +1,6 @@
 """What becomes of values in the rows of others."""
 
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -14,7 +15,11 @@ from mxisd.importing.values import Circumstances, LeftOut, number, text, threepi
 VALUES = st.none() | st.integers() | st.floats() | st.binary() | st.text()
 ROWS = st.lists(VALUES, min_size=12, max_size=12)
 CIRCUMSTANCES = Circumstances(
-    now_ms=1, token_life_ms=1, allowed=None, next_link_hosts=None
+    now_ms=1,
+    token_life_ms=1,
+    allowed=None,
+    next_link_hosts=None,
+    keys=Path("no-keys"),
 )
 PARTS = (*ma1sd_parts(CIRCUMSTANCES), *sydent_parts(CIRCUMSTANCES))
 

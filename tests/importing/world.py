@@ -58,7 +58,7 @@ class ImportTestCase(TestCase):
         self.config = config_of(CONFIG.format(folder=self.folder))
         self.progress: list[str] = []
 
-    async def take(self, file: Path, **wishes: bool) -> str:
+    async def take(self, file: Path, **wishes: Any) -> str:
         """Import a file; the report."""
         lines: list[str] = []
         await run_import(

@@ -37,7 +37,12 @@ email.smtphost = 127.0.0.1
 email.smtpport = {smtp_port}
 email.tlsmode = 0
 """
-MAIL = "Subject: Hello\n\ntoken=%(token)s\n"
+MAILS = {
+    "verification": "Subject: Hello\n\ntoken=%(token)s\n",
+    "invite": (
+        "Subject: Come\n\ntoken=%(token)s private_key=%(ephemeral_private_key)s end\n"
+    ),
+}
 
 
 class Sydent:
@@ -60,8 +65,7 @@ class Sydent:
         self.ini = folder / "sydent.conf"
         templates = folder / "templates" / "matrix-org"
         templates.mkdir(parents=True)
-        for name in ("verification", "invite"):
-            text = MAIL if name == "verification" else "Subject: Come\n\nin\n"
+        for name, text in MAILS.items():
             (templates / f"{name}_template.eml").write_text(text)
         self.ini.write_text(
             CONFIGURATION.format(
@@ -134,15 +138,34 @@ class Sydent:
 
     def request_token(self, address: str, token: str) -> tuple[str, str]:
         """Ask for a token by mail; the session's ID, and the token."""
-        seen = len(self.mail.delivered)
         path = "/_matrix/identity/v2/validate/email/requestToken"
         body = {"client_secret": SECRET, "email": address, "send_attempt": 1}
+        answer, (mailed,) = self._mailed(path, body, token, rb"token=(\w+)")
+        return str(answer["sid"]), mailed
+
+    def invite(self, address: str, sender: str, token: str) -> tuple[Any, str, str]:
+        """Invite somebody by mail; the answer, and the mail's token and private key."""
+        path = "/_matrix/identity/v2/store-invite"
+        body = {
+            "medium": "email",
+            "address": address,
+            "room_id": "!room:example.org",
+            "sender": sender,
+        }
+        pattern = rb"token=(\S+) private_key=(\S+)"
+        answer, (mailed, key) = self._mailed(path, body, token, pattern)
+        return answer, mailed, key
+
+    def _mailed(self, path: str, body: Any, token: str, pattern: bytes) -> Any:
+        """POST what has a mail sent; the answer, and what the mail says."""
+        seen = len(self.mail.delivered)
         status, answer = self.ask(path, body, token)
         assert status == 200, answer
         wait_until(lambda: len(self.mail.delivered) > seen, "the mail is there")
-        found = re.search(rb"token=(\w+)", self.mail.delivered[-1].content)
-        assert found is not None
-        return str(answer["sid"]), found[1].decode()
+        content = self.mail.delivered[-1].content.replace(b"=\r\n", b"")
+        found = re.search(pattern, content)
+        assert found is not None, content
+        return answer, [each.decode() for each in found.groups()]
 
     def bind(self, address: str, user_id: str, token: str) -> None:
         """Prove that an address is one's own, and publish it."""

@@ -1,17 +1,13 @@
 """``mxisd import`` as an operator meets it."""
 
-import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd import __version__
@@ -24,11 +20,11 @@ from tests.importing.files import (
     rows_of,
 )
 from tests.integration.homeserver import HomeserverProcess
+from tests.integration.import_command import ImportCommand
 from tests.integration.server import IDENTITY, PATIENCE, MxisdProcess, wait_until
 from tests.integration.sydent import SECRET, Sydent
 
 V2 = f"{IDENTITY}/v2"
-MXISD = (sys.executable, "-c", "from mxisd.command import main; main()")
 MEASURED = (
     sys.executable,
     "-c",
@@ -40,37 +36,6 @@ MEASURED = (
 MANY = 1_000_000
 MANY_SECONDS = 600
 PEAK_KIB = 200 * 1024
-
-
-class ImportCommand:
-    """The command in a folder with a configuration."""
-
-    def __init__(self, folder: Path, config: Any) -> None:
-        self.folder = folder
-        self._config = folder / "import.yaml"
-        self._config.write_text(yaml.safe_dump(config))
-
-    def start(
-        self, *options: str, command: Sequence[str] = MXISD
-    ) -> "subprocess.Popen[str]":
-        """Start it."""
-        search = os.pathsep.join(filter(None, sys.path))
-        return subprocess.Popen(
-            [*command, "import", "-c", str(self._config), *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": search},
-        )
-
-    def run(
-        self, *options: str, command: Sequence[str] = MXISD, seconds: float = PATIENCE
-    ) -> "tuple[int, str, str]":
-        """Run it to the end; exit code, report, errors."""
-        process = self.start(*options, command=command)
-        output, errors = process.communicate(timeout=seconds)
-        return process.returncode, output, errors
 
 
 def configuration(folder: Path) -> Any:

@@ -11,9 +11,10 @@ from mxisd.model.invites import Delivery, Ending, Invite, Verdict
 from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.threepids import canonical
 from mxisd.ports import IDeliveryRecords, IInviteMessageRecords, IInviteRecords
+from mxisd.records.database import Transaction
 from mxisd.records.deliveries import DeliveryRecords
 from mxisd.records.invite_messages import InviteMessageRecords
-from mxisd.records.invites import InviteRecords
+from mxisd.records.invites import ADOPT_KEY, InviteRecords
 
 MAIL = canonical("email", "Strauß@example.org")
 OTHER = canonical("email", "other@example.org")
@@ -109,6 +110,28 @@ class InvitesContract:
         self.assertFalse(self.invites.is_live_key(bytes(32)))
         await self.invites.expire(2**50, None, 1)
         self.assertFalse(self.invites.is_live_key(key))
+
+    async def test_an_invite_may_be_without_a_key(self) -> None:
+        """It is found, and resolved; a room that asks again gets another one."""
+        keyless = evolve(INVITE, token="keyless", key=None)
+        await self.invites.add_invite(keyless, 0)
+        self.assertEqual(self.invites.invite("keyless"), keyless)
+        self.assertIsNone(self.invites.twin(MAIL, "!room", INVITE.sender))
+        self.assertEqual(await self.invites.add_invite(INVITE, 0), INVITE)
+        twin = self.invites.twin(MAIL, "!room", INVITE.sender)
+        self.assertEqual(twin, INVITE)
+        self.assertEqual(await self.invites.resolve(MAIL, OWNER, 7), 2)
+
+    async def test_adopted_keys_live(self) -> None:
+        """Whether there are invites that may have them, or not."""
+        await self.invites.add_invite(evolve(INVITE, key=None), 0)
+        self.assertFalse(self.invites.is_live_key(bytes(32)))
+
+        async def work(tx: Transaction) -> None:
+            await tx.run(ADOPT_KEY, bytes(32))
+
+        await self.database().transact(work)
+        self.assertTrue(self.invites.is_live_key(bytes(32)))
 
     async def test_all_invites_of_a_person_are_resolved(self) -> None:
         """With a delivery each; those of others, and the message, are left alone."""

@@ -1,4 +1,5 @@
 -- What is over stays: ending, ended_ms and owner tell how it ended.
+-- The key is NULL where another server made the invite, and kept the key to itself.
 CREATE TABLE invites (
     token TEXT PRIMARY KEY,
     medium TEXT NOT NULL,
@@ -8,8 +9,8 @@ CREATE TABLE invites (
     sender TEXT NOT NULL,
     facts TEXT NOT NULL,
     languages TEXT NOT NULL,
-    key_seed BYTEA NOT NULL,
-    key_public BYTEA NOT NULL,
+    key_seed BYTEA,
+    key_public BYTEA,
     display_name TEXT NOT NULL,
     created_ms BIGINT NOT NULL,
     ended_ms BIGINT,

@@ -5,3 +5,8 @@ CREATE TABLE import_marks (
     last_row BIGINT NOT NULL,
     PRIMARY KEY (source, part)
 );
+
+-- Ephemeral keys of invites that another server made, and gave to their addressees.
+CREATE TABLE adopted_keys (
+    key_public BYTEA PRIMARY KEY
+);
