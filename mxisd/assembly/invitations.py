@@ -1,8 +1,9 @@
 """Invitations: records, deliveries, messages, and what repeats."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mxisd.assembly.base import Base
+from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import validation_policy
 from mxisd.config.invitations import BlockedSection, InviteSection
 from mxisd.drivers.dns import Dns
@@ -11,6 +12,7 @@ from mxisd.features.invitations import Invitations, InvitePolicy
 from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Limits
 from mxisd.features.lookup import Lookup
+from mxisd.features.sender_roles import SenderRoles
 from mxisd.features.signing_invites import InviteSigning
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import BlockLists
@@ -23,12 +25,14 @@ from mxisd.web.routes import V1
 MINUTE = 60
 
 
-def make_invitations(base: Base, lookup: Lookup, limits: Limits) -> Invitations:
+def make_invitations(
+    base: Base, lookup: Lookup, limits: Limits, senders: SenderRoles
+) -> Invitations:
     """Make invitations, and see to it that they are delivered, sent and looked up."""
     section, repeat = base.config.invite, base.background.every
     deliveries, messages = _deliveries(base), _messages(base)
     made = Invitations(
-        _policy(section, validation_policy(base.config).reaches),
+        _policy(section, senders, validation_policy(base.config).reaches),
         InviteRecords(base.database),
         lookup,
         limits,
@@ -65,6 +69,13 @@ def _messages(base: Base) -> InviteMessages:
     )
 
 
+def make_sender_roles(base: Base, stores: Sequence[NamedStore]) -> SenderRoles:
+    """Make what judges senders of invites, here and wherever else they pass."""
+    required = frozenset(base.config.invite.policy.if_sender.has_role)
+    profiles = [each.store.profile for each in stores if each.store.profile is not None]
+    return SenderRoles(required, profiles)
+
+
 def make_invite_signing(base: Base) -> InviteSigning:
     """Make what signs for people who accept invites."""
     records, name = InviteRecords(base.database), base.config.server_name
@@ -83,7 +94,9 @@ def _onbind(base: Base) -> OnBind:
     )
 
 
-def _policy(section: InviteSection, reaches: Callable[[str], bool]) -> InvitePolicy:
+def _policy(
+    section: InviteSection, senders: SenderRoles, reaches: Callable[[str], bool]
+) -> InvitePolicy:
     expiration = section.expiration
     after_ms = expiration.after * MINUTE * 1000
     return InvitePolicy(
@@ -93,6 +106,7 @@ def _policy(section: InviteSection, reaches: Callable[[str], bool]) -> InvitePol
         expires_after_ms=after_ms if expiration.enabled else None,
         expired_to=expired_to(section),
         blocked=_blocked(section.blocked),
+        senders=senders,
         reaches=reaches,
     )
 

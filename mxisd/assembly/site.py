@@ -7,7 +7,11 @@ from mxisd.assembly.accounts import make_accounts, make_terms
 from mxisd.assembly.admin import make_administration
 from mxisd.assembly.base import Base
 from mxisd.assembly.bindings import make_binding, make_unbinding
-from mxisd.assembly.invitations import make_invitations, make_invite_signing
+from mxisd.assembly.invitations import (
+    make_invitations,
+    make_invite_signing,
+    make_sender_roles,
+)
 from mxisd.assembly.lookup import make_lookup
 from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import make_limits, make_validation
@@ -45,7 +49,8 @@ def _features(
 ) -> Features:
     lookup, limits = make_lookup(base, stores, hashes), make_limits(base)
     accounts, validation = make_accounts(base), make_validation(base, limits)
-    invitations = make_invitations(base, lookup, limits)
+    senders = make_sender_roles(base, stores)
+    invitations = make_invitations(base, lookup, limits, senders)
     health = _health(base, stores, hashes)
     base.background.every(PURGE_SECONDS, accounts.purge, "purging account tokens")
     base.background.every(PURGE_SECONDS, validation.purge, "purging sessions")

@@ -47,6 +47,12 @@ def _server_names(value: tuple[str, ...]) -> None:
             raise ValueError("a list of server names such as example.org") from error
 
 
+def _roles(value: tuple[str, ...]) -> None:
+    # Nobody has a blank role, and then nobody could invite.
+    if not all(each.strip() for each in value):
+        raise ValueError("a list of names of roles")
+
+
 def _web_client(value: str | None) -> None:
     if value is not None and not value.startswith(("http://", "https://")):
         raise ValueError("must be a URL such as https://app.example.org")
@@ -93,6 +99,25 @@ class BlockedSection:
 
 
 @frozen(kw_only=True)
+class IfSenderSection:
+    """What a sender must be."""
+
+    has_role: tuple[str, ...] = option(
+        "Roles, as the stores name them; a sender needs one of them. Empty: everybody "
+        "may invite.",
+        (),
+        check=_roles,
+    )
+
+
+@frozen(kw_only=True)
+class PolicySection:
+    """Who may invite."""
+
+    if_sender: IfSenderSection = option("What a sender must be.", IfSenderSection)
+
+
+@frozen(kw_only=True)
 class InviteSection:
     """Invitations of people of whom only an address is known."""
 
@@ -112,4 +137,5 @@ class InviteSection:
     )
     expiration: ExpirationSection = option("Expiration.", ExpirationSection)
     resolution: ResolutionSection = option("Resolution.", ResolutionSection)
+    policy: PolicySection = option("Who may invite.", PolicySection)
     blocked: BlockedSection = option("Block lists.", BlockedSection)

@@ -15,7 +15,6 @@ UPCOMING = (
     "directory",
     "dns.overwrite.homeserver.client",
     "forward",
-    "invite.policy",
     "logging.requests",
     "lookup.recursive.bridge",
     "matrix.identity",

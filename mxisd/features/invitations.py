@@ -22,6 +22,7 @@ from mxisd.features.deliveries import Deliveries
 from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Limits
 from mxisd.features.lookup import Lookup
+from mxisd.features.sender_roles import SenderRoles
 from mxisd.model.destinations import Destination
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import (
@@ -56,6 +57,7 @@ class InvitePolicy:
     :ivar recursive: Whether other servers are asked, too, who somebody is.
     :ivar expires_after_ms: ``None``: invites never expire.
     :ivar expired_to: To whom expired invites are delivered; ``None``: to nobody.
+    :ivar senders: Who may invite.
     :ivar reaches: Whether phones of a country are sent messages.
     """
 
@@ -65,6 +67,7 @@ class InvitePolicy:
     expires_after_ms: int | None = None
     expired_to: UserId | None = None
     blocked: BlockLists = field(factory=BlockLists)
+    senders: SenderRoles = field(factory=SenderRoles)
     reaches: Callable[[str], bool] = field(default=lambda _country: True, eq=False)
 
 
@@ -101,12 +104,14 @@ class Invitations:
         :param destination: Where its message would go.
         :return: The same one again if that person is invited to that room already.
         :raise SenderMismatch: If the requester is not the sender.
-        :raise Forbidden: If the operator wants no invites from there.
+        :raise Forbidden: If the operator wants no invites from there, or of the sender.
+        :raise StoreUnavailable: If it cannot be told now whether the sender may invite.
         :raise UnknownMedium: If nobody is reached by this medium.
         :raise ThreePidInUse: If the homeserver could have known whose the address is.
         :raise LimitExceeded: If there were too many messages.
         """
         self._require_allowed(invitation, requester)
+        await self._policy.senders.require(invitation.sender)
         self._require_unknown_by_hash(invitation)
         self.require_medium(invitation.threepid.medium)
         key = invitation.threepid, invitation.room_id, invitation.sender

@@ -27,6 +27,12 @@ class InviteSectionTests(SynchronousTestCase):
         self.assertEqual(section.resolution.timer, 5)
         self.assertEqual(section.resolution.period, Period.MINUTES)
         self.assertEqual(section.blocked.senders, ())
+        self.assertEqual(section.policy.if_sender.has_role, ())
+
+    def test_roles(self) -> None:
+        """As mxisd writes them."""
+        section = self.section("{policy: {ifSender: {hasRole: [staff, guides]}}}")
+        self.assertEqual(section.policy.if_sender.has_role, ("staff", "guides"))
 
     def test_periods(self) -> None:
         """As ma1sd writes them."""
@@ -43,6 +49,10 @@ class InviteSectionTests(SynchronousTestCase):
             ("{expiration: {resolveTo: bob}}", "invite.expiration.resolveTo"),
             ("{blocked: {homeservers: ['a b']}}", "invite.blocked.homeservers"),
             ("{blocked: {senders: [bob]}}", "invite.blocked.senders"),
+            (
+                "{policy: {ifSender: {hasRole: [' ']}}}",
+                "invite.policy.ifSender.hasRole",
+            ),
             ("{webClient: 'javascript:x'}", "invite.webClient"),
         )
         for text, key in bad:

@@ -165,11 +165,11 @@ class WarningTests(SynchronousTestCase):
     def test_parts_that_are_not_built_yet(self) -> None:
         """One warning names them all."""
         found = remarks(
-            "invite: {policy: {ifSender: {hasRole: [staff]}}}\n"
+            "register: {policy: {allowed: true}}\n"
             "lookup: {recursive: {bridge: {enabled: true}}}\n"
         )
         ((line, _, text),) = found
-        for key in ("invite.policy", "lookup.recursive.bridge"):
+        for key in ("register", "lookup.recursive.bridge"):
             self.assertIn(key, text)
         self.assertIsNotNone(line)
 

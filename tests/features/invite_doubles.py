@@ -7,7 +7,9 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mxisd.errors import HomeserverUnavailable
-from mxisd.model.identifiers import ServerName
+from mxisd.interfaces import IProfile
+from mxisd.model.identifiers import ServerName, UserId
+from mxisd.model.profiles import Profile
 from mxisd.ports import IOnBind
 
 
@@ -40,3 +42,28 @@ class TalkingHomeservers:
         if not status:
             raise HomeserverUnavailable(f"{name} is down")
         return status
+
+
+@implementer(IProfile)
+@define(eq=False)
+class Roles:
+    """
+    A store that tells roles.
+
+    :ivar roles: By user ID; nobody else is known.
+    :ivar trouble: What is raised instead.
+    :ivar asked: For whom somebody asked.
+    """
+
+    roles: dict[str, set[str]] = field(factory=dict)
+    trouble: Exception | None = None
+    asked: list[str] = field(factory=list)
+
+    async def profile(self, user_id: UserId) -> Profile | None:
+        """Tell."""
+        self.asked.append(str(user_id))
+        if self.trouble is not None:
+            raise self.trouble
+        if str(user_id) not in self.roles:
+            return None
+        return Profile(roles=frozenset(self.roles[str(user_id)]))

@@ -11,13 +11,15 @@ from signedjson.sign import verify_signed_json
 from twisted.internet.defer import Deferred
 from unpaddedbase64 import decode_base64, encode_base64
 
-from mxisd.errors import MessageNotSent, RecordsUnavailable
+from mxisd.errors import MessageNotSent, RecordsUnavailable, StoreUnavailable
 from mxisd.features.invitations import InvitePolicy
+from mxisd.features.sender_roles import SenderRoles
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import BlockLists
 from mxisd.model.threepids import canonical
 from mxisd.ports import Resolution
 from mxisd.records.invites import InviteRecords
+from tests.features.invite_doubles import Roles
 from tests.resolver.doubles import BOB, BOB_ID
 from tests.web.world import KEY, PUBLIC_URL, V1, V2, ApiTestCase
 
@@ -189,6 +191,39 @@ class StoreTests(InvitationCase):
         ):
             self.policy(blocked=lists)
             self.refused(403, "M_FORBIDDEN")
+
+    def test_roles(self) -> None:
+        """Who has none of the roles is refused, in v1 too, and nothing is kept."""
+        roles = Roles({SENDER: {"guests"}})
+        self.policy(senders=SenderRoles({"staff"}, [roles]))
+        content = self.refused(403, "M_FORBIDDEN")
+        self.assertIn("role", content["error"])
+        answer = self.post(f"{V1}/store-invite", invitation())
+        self.assert_refused(answer, 403, "M_FORBIDDEN")
+        # Nor does it matter whether the address is known.
+        self.refused(403, "M_FORBIDDEN", address=BOB.address)
+        self.sweep()
+        self.assertEqual(self.world.resolver.asked, [])
+        self.assertEqual(self.world.notifier.invites, [])
+        roles.roles[SENDER].add("staff")
+        self.store()
+        self.post(f"{V1}/store-invite", invitation(room_id="!v1"))
+        self.assertEqual(len(self.world.notifier.invites), 2)
+
+    def test_roles_that_cannot_be_told(self) -> None:
+        """503, never a refusal; and nothing is kept."""
+        roles = Roles(trouble=StoreUnavailable("down"))
+        self.policy(senders=SenderRoles({"staff"}, [roles]))
+        self.refused(503, "M_UNKNOWN")
+        self.sweep()
+        self.assertEqual(self.world.resolver.asked, [])
+
+    def test_roles_of_others(self) -> None:
+        """Nobody is asked in whose name the requester may not invite anyway."""
+        roles = Roles()
+        self.policy(senders=SenderRoles({"staff"}, [roles]))
+        self.refused(403, "M_UNAUTHORIZED", sender="@alice:example.org")
+        self.assertEqual(roles.asked, [])
 
     def test_bad_requests(self) -> None:
         """Each is answered as the specification wants it."""
