@@ -123,6 +123,7 @@ def notice_of(invite: Invite, sign_url: str, web_client: str | None) -> InviteNo
         register_url=link,
         room_url=link,
         languages=invite.languages,
+        facts=facts,
     )
 
 

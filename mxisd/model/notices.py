@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later OR Apache-2.0
 """What we tell people at their 3PIDs: the facts, before they are put into words."""
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 
 from mxisd.model.identifiers import UserId
@@ -39,6 +41,7 @@ class InviteNotice:
     :ivar register_url: Where to get an account; ``None``: the operator's domain.
     :ivar room_url: Where to read about the room, such as a ``matrix.to`` link.
     :ivar languages: Language tags, the most wanted first.
+    :ivar facts: Everything that the homeserver told, by its key on the wire.
     """
 
     threepid: ThreePid
@@ -50,6 +53,7 @@ class InviteNotice:
     register_url: str | None = field(default=None, repr=False)
     room_url: str | None = field(default=None, repr=False)
     languages: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)

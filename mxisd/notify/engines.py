@@ -2,19 +2,22 @@
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
+from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mxisd.notify.facts import header_line, one_line
+from mxisd.notify.facts import Facts, header_line, one_line
 from mxisd.notify.placeholders import replaced
 
-Write = Callable[[Mapping[str, str]], str]
+Write = Callable[[Facts], str]
 
 JINJA_SUFFIX = ".j2"
+FACTS = "facts"
+"""What a homeserver told, in Jinja templates: by its keys on the wire."""
 
 _SIGNS = re.compile(r'["\\<>(),;:@\[\]]')
 _OTHERS = ("SENDER_", "ROOM_")
@@ -57,17 +60,32 @@ def template(source: str, place: Place, *, is_jinja: bool) -> Write:
     return write
 
 
-def for_jinja(values: Mapping[str, str]) -> dict[str, str]:
+class _Told(dict[str, str]):
+    # Without a value, a template shall show nothing, and not fail.
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def for_jinja(values: Facts) -> dict[str, Any]:
     """Values by the names that Jinja templates have for them."""
-    return {name.lower(): value for name, value in values.items()}
+    told = {key: v for key, v in values.told.items() if key not in DEFAULT_NAMESPACE}
+    known = {name.lower(): value for name, value in values.known.items()}
+    return {**told, **known, FACTS: _Told(values.told)}
 
 
-def _without_signs(values: Mapping[str, str]) -> Mapping[str, str]:
+def _without_signs(values: Facts) -> Facts:
     # Names that others chose shall not become one more address.
-    return {
-        name: _SIGNS.sub(" ", value) if name.startswith(_OTHERS) else value
-        for name, value in values.items()
+    known = {
+        name: _without(value) if name.startswith(_OTHERS) else value
+        for name, value in values.known.items()
     }
+    told = {key: _without(value) for key, value in values.told.items()}
+    return Facts(known, told)
+
+
+def _without(value: str) -> str:
+    # The e-mail library fails at names that begin with a dot.
+    return _SIGNS.sub(" ", value).lstrip(" .")
 
 
 def _classic(source: str, place: Place) -> Write:
@@ -81,7 +99,7 @@ def _jinja(source: str, place: Place) -> Write:
     except TemplateError as error:
         raise TemplateFailed(f"is no template: {one_line(str(error))}") from error
 
-    def write(values: Mapping[str, str]) -> str:
+    def write(values: Facts) -> str:
         try:
             return compiled.render(for_jinja(values))
         except (TemplateError, TypeError, ValueError, ArithmeticError) as error:

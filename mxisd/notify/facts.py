@@ -1,11 +1,12 @@
 """What templates can say about a notice: placeholders and their values."""
 
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import singledispatch
 from urllib.parse import quote_plus, urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mxisd.model.notices import (
     SPACE,
@@ -17,6 +18,20 @@ from mxisd.model.notices import (
 )
 
 NAME_LENGTH = 100
+TOLD_LENGTH = 1000
+
+TOLD_KEYS = (
+    "room_alias",
+    "room_avatar_url",
+    "room_join_rules",
+    "room_name",
+    "room_type",
+    "sender_avatar_url",
+    "sender_display_name",
+)
+"""What the specification, or Synapse, knows that homeservers tell: never missing."""
+
+_TOLD_KEY = re.compile(r"[A-Za-z0-9_.]+")
 
 # They would let a name turn round the text beside it, or hide in it.
 _DIRECTIONS = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e")
@@ -44,12 +59,47 @@ class Circumstances:
         return self.domain.rpartition(":")[0] or self.domain
 
 
-def facts(notice: Notice, about: Circumstances) -> Mapping[str, str]:
+@frozen(eq=False)
+class Facts(Mapping[str, str]):
     """
     Every placeholder and its value: one line of text each, as others wrote it.
 
     Whoever puts them anywhere escapes them for that place.
+
+    :ivar known: The placeholders that we, or the operator, have values for.
+    :ivar told: What a homeserver told, by its key on the wire. It has placeholders,
+        too, unless there is a known one of that name.
     """
+
+    known: Mapping[str, str]
+    told: Mapping[str, str] = field(factory=dict)
+    _all: Mapping[str, str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Name what was told."""
+        told = {placeholder(key): value for key, value in self.told.items()}
+        object.__setattr__(self, "_all", {**told, **self.known})
+
+    def __getitem__(self, name: str) -> str:
+        """Give a value."""
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Name them all."""
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._all)
+
+
+def placeholder(key: str) -> str:
+    """Name a key of the wire as placeholders are named: ``a.room`` is ``A_ROOM``."""
+    return key.upper().replace(".", "_")
+
+
+def facts(notice: Notice, about: Circumstances) -> Facts:
+    """What can be said about a notice."""
     medium, address = notice.threepid.medium, notice.threepid.address
     values = {
         "DOMAIN": about.domain,
@@ -66,7 +116,15 @@ def facts(notice: Notice, about: Circumstances) -> Mapping[str, str]:
         values["REGISTER_URL"] = values["REGISTER_URL"] or f"https://{about.domain}"
     chosen = {k: v for k, v in about.placeholders.items() if k == "REGISTER_URL" and v}
     clean = {name: one_line(value) for name, value in values.items()}
-    return {**about.placeholders, **clean, **chosen}
+    return Facts({**about.placeholders, **clean, **chosen}, _told(notice))
+
+
+def _told(notice: Notice) -> Mapping[str, str]:
+    if not isinstance(notice, InviteNotice):
+        return {}
+    usable = {k: v for k, v in notice.facts.items() if _TOLD_KEY.fullmatch(k)}
+    all_told = {**dict.fromkeys(TOLD_KEYS, ""), **usable}
+    return {key: one_line(value, TOLD_LENGTH) for key, value in all_told.items()}
 
 
 def one_line(text: str, limit: int | None = None) -> str:

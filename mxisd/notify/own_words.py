@@ -1,6 +1,6 @@
 """Notices in our own words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from mxisd.model.notices import (
     ValidationNotice,
 )
 from mxisd.notify.engines import Place, environment, for_jinja
+from mxisd.notify.facts import Facts
 from mxisd.notify.languages import choice
 from mxisd.notify.wording import Words
 
@@ -44,7 +45,7 @@ class OwnMail:
 
     name: str
 
-    def __call__(self, facts: Mapping[str, str], languages: Sequence[str]) -> Words:
+    def __call__(self, facts: Facts, languages: Sequence[str]) -> Words:
         """Write."""
         language = choice(languages, LANGUAGES) or LANGUAGES[0]
         values = {**for_jinja(facts), "language": language}
@@ -66,7 +67,7 @@ class OwnShortText:
 
     name: str
 
-    def __call__(self, facts: Mapping[str, str], languages: Sequence[str]) -> Words:
+    def __call__(self, facts: Facts, languages: Sequence[str]) -> Words:
         """Write."""
         language = choice(languages, LANGUAGES) or LANGUAGES[0]
         source = _ours(Place.TEXT).get_template(f"{self.name}.{language}.j2")

@@ -16,7 +16,7 @@ from mxisd.model.notices import (
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import EMAIL, ThreePid
 from mxisd.notify.engines import TemplateFailed
-from mxisd.notify.facts import Circumstances, facts
+from mxisd.notify.facts import Circumstances, Facts, facts
 from mxisd.notify.own_words import OWN_WORDS, OwnMail, OwnShortText
 from mxisd.notify.wording import (
     Translated,
@@ -86,7 +86,7 @@ def _wording(medium: str, name: str, files: str | MessageFiles | None) -> Wordin
     return mail_file(files) if medium == EMAIL else text_file(files)
 
 
-def _try(wording: Wording, values: Mapping[str, str]) -> None:
+def _try(wording: Wording, values: Facts) -> None:
     versions = wording.versions if isinstance(wording, Translated) else ()
     for languages in ((), *((each,) for each in versions)):
         wording(values, languages)

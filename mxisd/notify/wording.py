@@ -16,6 +16,7 @@ from mxisd.notify.engines import (
     Write,
     template,
 )
+from mxisd.notify.facts import Facts
 from mxisd.notify.languages import choice, translations
 from mxisd.notify.mail import POLICY, is_ours, put_text
 
@@ -39,7 +40,7 @@ class Words:
 class Wording(Protocol):
     """Puts facts into words."""
 
-    def __call__(self, facts: Mapping[str, str], languages: Sequence[str]) -> Words:
+    def __call__(self, facts: Facts, languages: Sequence[str]) -> Words:
         """
         Write.
 
@@ -56,10 +57,10 @@ class Translated:
     :ivar default: For everybody else.
     """
 
-    versions: Mapping[str, Callable[[Mapping[str, str]], Words]]
-    default: Callable[[Mapping[str, str]], Words]
+    versions: Mapping[str, Callable[[Facts], Words]]
+    default: Callable[[Facts], Words]
 
-    def __call__(self, facts: Mapping[str, str], languages: Sequence[str]) -> Words:
+    def __call__(self, facts: Facts, languages: Sequence[str]) -> Words:
         """Write."""
         language = choice(languages, self.versions)
         if language is None:
@@ -96,7 +97,7 @@ def parts(subject: str, text: str | None, html: str | None, own: Wording) -> Wor
     write_text = _translated(text, _read_text) if text else None
     write_html = _translated(html, _read_html) if html else None
 
-    def write(facts: Mapping[str, str], languages: Sequence[str]) -> Words:
+    def write(facts: Facts, languages: Sequence[str]) -> Words:
         said = write_subject(facts) or own(facts, languages).subject
         return Words(
             subject=said,
@@ -108,7 +109,7 @@ def parts(subject: str, text: str | None, html: str | None, own: Wording) -> Wor
 
 
 def _translated(
-    path: str, read: Callable[[Path], Callable[[Mapping[str, str]], Words]]
+    path: str, read: Callable[[Path], Callable[[Facts], Words]]
 ) -> Translated:
     file = Path(path)
     try:
@@ -130,17 +131,17 @@ def _compiled(file: Path, place: Place) -> Write:
     return template(_source(file), place, is_jinja=file.suffix == JINJA_SUFFIX)
 
 
-def _read_text(file: Path) -> Callable[[Mapping[str, str]], Words]:
+def _read_text(file: Path) -> Callable[[Facts], Words]:
     write = _compiled(file, Place.TEXT)
     return lambda facts: Words(text=write(facts).strip())
 
 
-def _read_html(file: Path) -> Callable[[Mapping[str, str]], Words]:
+def _read_html(file: Path) -> Callable[[Facts], Words]:
     write = _compiled(file, Place.HTML)
     return lambda facts: Words(html=write(facts))
 
 
-def _read_mail(file: Path) -> Callable[[Mapping[str, str]], Words]:
+def _read_mail(file: Path) -> Callable[[Facts], Words]:
     # Parsed before values come into it: no value can be a header, or a part.
     source = message_from_string(_source(file).lstrip("\ufeff\r\n"), policy=POLICY)
     assert isinstance(source, EmailMessage)
@@ -183,7 +184,7 @@ class MailTemplate:
         _strip(source)
         return cls(source, headers, bodies)
 
-    def __call__(self, facts: Mapping[str, str]) -> Words:
+    def __call__(self, facts: Facts) -> Words:
         """Write."""
         mail = deepcopy(self.source)
         for name, write in self.headers.items():

@@ -147,6 +147,7 @@ class NoticeTests(SynchronousTestCase):
         self.assertEqual(notice.room_type, "m.space")
         self.assertEqual(notice.sender_name, "Al <b>\r\n%TOKEN%")
         self.assertEqual(notice.languages, ("de", "en-GB"))
+        self.assertEqual(notice.facts, facts)
         self.assertIsNone(notice_of(evolve(INVITE, facts={}), SIGN, None).room_url)
 
     def test_the_link(self) -> None:

@@ -84,6 +84,33 @@ class FactsTests(SynchronousTestCase):
         found = facts(VALIDATION, about)
         self.assertEqual((found["SUPPORT"], found["DOMAIN"]), ("Tel. 1", "example.org"))
 
+    def test_what_a_homeserver_told(self) -> None:
+        """Known placeholders win, the operator's too; strange keys are left out."""
+        told = {
+            "room_alias": "#a:b",
+            "org.example.Tag": "a\r\nb",
+            "room_name": "Told",
+            "domain": "evil",
+            "support": "evil",
+            "a-b": "x",
+            "a b": "x",
+            "%DOMAIN%": "x",
+            "ü": "x",
+            "": "x",
+        }
+        about = evolve(ABOUT, placeholders={"SUPPORT": "Tel. 1"})
+        found = facts(evolve(INVITE, facts=told), about)
+        self.assertEqual(found["ROOM_ALIAS"], "#a:b")
+        self.assertEqual(found["ORG_EXAMPLE_TAG"], "a b")
+        self.assertEqual(found["ROOM_NAME"], "Tea party")
+        self.assertEqual(found["DOMAIN"], "example.org")
+        self.assertEqual(found["SUPPORT"], "Tel. 1")
+        self.assertNotIn("x", found.values())
+        self.assertEqual(len(found), len(list(found)))
+        self.assertEqual(found.told["room_name"], "Told")
+        self.assertEqual(found.told["sender_avatar_url"], "")
+        self.assertEqual(facts(VALIDATION, ABOUT).told, {})
+
     @given(st.sampled_from(HOSTILE) | st.text())
     def test_names_are_one_line(self, name: str) -> None:
         """Without what turns text round, or hides in it, and not too long."""

@@ -1,6 +1,7 @@
 """Our own words, and those of the operator's files."""
 
 import re
+from collections.abc import Mapping
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -17,7 +18,7 @@ from mxisd.errors import ConfigError
 from mxisd.model.messages import MessageFiles
 from mxisd.model.notices import SPACE, InviteNotice, ValidationNotice
 from mxisd.notify.engines import TemplateFailed
-from mxisd.notify.facts import facts
+from mxisd.notify.facts import Facts, facts
 from mxisd.notify.mail import Envelope, finished, new_mail
 from mxisd.notify.own_words import LANGUAGES, OWN_WORDS, OwnMail, OwnShortText
 from mxisd.notify.templates import wordings
@@ -174,8 +175,9 @@ class OwnWordsTests(SynchronousTestCase):
         for notice in NOTICES:
             for language in LANGUAGES:
                 wording = OwnShortText(OWN_WORDS[type(notice)])
-                values = facts(to(PHONE, notice), ABOUT)
-                text = wording({**values, "VALIDATION_TOKEN": "123456"}, (language,))
+                found = facts(to(PHONE, notice), ABOUT)
+                values = Facts({**found.known, "VALIDATION_TOKEN": "123456"})
+                text = wording(values, (language,))
                 self.assertLessEqual(len(text.text), 160)
                 self.assertEqual(set(text.text) - GSM, set(), text.text)
 
@@ -357,12 +359,13 @@ class MailFileTests(FileTestCase):
         self.assertEqual(body(found, "plain").splitlines()[1], values["ROOM_NAME"])
 
     def test_addresses_of_the_template(self) -> None:
-        """A name cannot become one more address."""
+        """A name cannot become one more address, nor break the only one."""
         text = 'Subject: x\nReply-To: "%SENDER_NAME%" <help@example.org>\n\nx'
         wording = mail_file(self.file("r.eml", text))
-        notice = evolve(INVITE, sender_name='a" <evil@example.org>, "b')
-        (found,) = sent(wording(facts(notice, ABOUT), ()))["Reply-To"].addresses
-        self.assertEqual(found.addr_spec, "help@example.org")
+        for name in ('a" <evil@example.org>, "b', ". . dots"):
+            notice = evolve(INVITE, sender_name=name)
+            (found,) = sent(wording(facts(notice, ABOUT), ()))["Reply-To"].addresses
+            self.assertEqual(found.addr_spec, "help@example.org")
 
     def test_a_boundary_as_a_name(self) -> None:
         """Whoever knows the template cannot end its parts."""
@@ -371,6 +374,133 @@ class MailFileTests(FileTestCase):
         mail = sent(mail_file(self.path)(facts(notice, ABOUT), ()))
         self.assertEqual(len(list(mail.walk())), 4)
         self.assertEqual(body(mail, "plain").splitlines()[1], name)
+
+
+TOLD_TEMPLATE = """\
+Subject: For %ROOM_AVATAR_URL%
+X-Tag: %ORG_TAG%
+Reply-To: "%ORG_TAG%" <help@example.org>
+MIME-Version: 1.0
+Content-Type: multipart/alternative; boundary="x"
+
+--x
+Content-Type: text/plain; charset=UTF-8
+
+%SENDER_ID% %DOMAIN%
+%ORG_TAG%
+
+--x
+Content-Type: text/html; charset=UTF-8
+
+<p title="%ORG_TAG%">%ORG_TAG%</p><p>%SENDER_ID%</p>
+
+--x--
+"""
+TOLD_JINJA = """\
+Subject: For {{ room_avatar_url }}
+X-Tag: {{ facts['org.tag'] }}
+Reply-To: "{{ facts['org.tag'] }}" <help@example.org>
+MIME-Version: 1.0
+Content-Type: multipart/alternative; boundary="x"
+
+--x
+Content-Type: text/plain; charset=UTF-8
+
+{{ sender_id }} {{ domain }}
+{{ facts['org.tag'] }}
+
+--x
+Content-Type: text/html; charset=UTF-8
+
+<p title="{{ facts['org.tag'] }}">{{ facts['org.tag'] }}</p><p>{{ sender_id }}</p>
+
+--x--
+"""
+
+
+class ToldTests(FileTestCase):
+    """What a homeserver told beyond what we know."""
+
+    def text(self, template: str, told: Mapping[str, str]) -> str:
+        """A Jinja text about an invite."""
+        path = self.file("a.txt.j2", template)
+        return text_file(path)(facts(evolve(INVITE, facts=told), ABOUT), ()).text
+
+    def test_placeholders(self) -> None:
+        """The key in capitals, with underscores; what was not told stays."""
+        path = self.file("a.txt", "%ROOM_ALIAS%|%ORG_TAG%|%SENDER_NAME%")
+        for told, expected in (
+            ({}, "|%ORG_TAG%|Alice Liddell"),
+            ({"room_alias": "#a:b"}, "#a:b|%ORG_TAG%|Alice Liddell"),
+            ({"org.Tag": "x", "sender_name": "Eve"}, "|x|Alice Liddell"),
+        ):
+            notice = evolve(INVITE, facts=told)
+            self.assertEqual(text_file(path)(facts(notice, ABOUT), ()).text, expected)
+
+    def test_jinja(self) -> None:
+        """By their keys, and all of them together; what was not told is empty."""
+        told = {
+            "room_alias": "#a:b",
+            "tag": "t",
+            "org.tag": "x",
+            "sender_id": "@eve:example.org",
+        }
+        for template, expected in (
+            ("{{ room_alias }}{{ facts.room_alias }}", "#a:b#a:b"),
+            ("{{ tag }}{{ facts.tag }}{{ facts['org.tag'] }}", "ttx"),
+            ("{{ nothing | default('-') }}{{ facts.nothing }}", "-"),
+            ("{{ sender_id }}{{ room_join_rules }}", "@alice:example.org"),
+            ("{% for k in facts if 'tag' in k %}{{ facts[k] }}{% endfor %}", "tx"),
+        ):
+            self.assertEqual(self.text(template, told), expected)
+
+    def test_names_of_jinja(self) -> None:
+        """Nobody takes functions and variables away from a template."""
+        template = (
+            "{% for i in range(2) %}{{ loop.index }}{{ facts.range }}{% endfor %}"
+        )
+        for name in ("range", "loop", "self", "facts", "dict", "caller"):
+            told = {"range": "x", name: "x"}
+            self.assertEqual(self.text(template, told), "1x2x")
+
+    def test_the_sandbox(self) -> None:
+        """What was told cannot be changed, nor is there a way to Python from it."""
+        for text in ("{{ facts.pop('a') }}", "{{ facts.__class__.__mro__ }}"):
+            self.assertRaises(TemplateFailed, self.text, text, {"a": "x"})
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(("org.tag", "room_avatar_url", "sender_id", "domain"))
+            | st.sampled_from(HOSTILE)
+            | st.text(max_size=20),
+            st.sampled_from((*HOSTILE, 'a" <evil@example.org>, "b', "x" * 5000))
+            | st.text(max_size=60),
+            max_size=8,
+        )
+    )
+    def test_hostile(self, told: dict[str, str]) -> None:
+        """It is never a header, markup, a part, an address or another placeholder."""
+        told = {"org.tag": "", **told}
+        plain = evolve(INVITE, facts={"org.tag": "x", "room_avatar_url": "x"})
+        hostile = evolve(INVITE, facts=told)
+        for suffix, template in (("", TOLD_TEMPLATE), (".j2", TOLD_JINJA)):
+            folder = Path(self.mktemp())
+            folder.mkdir()
+            path = folder / f"invite.eml{suffix}"
+            path.write_text(template, encoding="utf-8")
+            wording = mail_file(str(path))
+            expected = sent(wording(facts(plain, ABOUT), ()))
+            found = sent(wording(facts(hostile, ABOUT), ()))
+            self.assertEqual(found.keys(), expected.keys())
+            kinds = [part.get_content_type() for part in found.walk()]
+            self.assertEqual(kinds, [p.get_content_type() for p in expected.walk()])
+            html = seen(body(found, "html"))
+            self.assertEqual(html.tags, seen(body(expected, "html")).tags)
+            (address,) = found["Reply-To"].addresses
+            self.assertEqual(address.addr_spec, "help@example.org")
+            lines = body(found, "plain").splitlines()
+            self.assertEqual(lines[0], "@alice:example.org example.org")
+            self.assertEqual(lines[1], facts(hostile, ABOUT).told["org.tag"])
 
 
 class OtherFilesTests(FileTestCase):
