@@ -51,6 +51,8 @@ class TlsFront(ThreadingHTTPServer):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            # Clients that keep connections would send a POST into a closed one.
+            self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
 
