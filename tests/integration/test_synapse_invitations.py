@@ -161,7 +161,7 @@ class SynapseInvitationTests(SynchronousTestCase):
         """A mail, keys in the room; who binds the address is invited, and joins."""
         self.assertEqual(self.invite(NEWCOMER), (200, {}))
         self.assertIn("Tea party", text_of(self.mail(NEWCOMER, 0)))
-        ((event),) = self.waiting()
+        (event,) = self.waiting()
         content = event["content"]
         self.assertEqual(content["display_name"], "new...@exa...")
         self.assertEqual(len(content["public_keys"]), 2)
