@@ -75,10 +75,10 @@ class Facts(Mapping[str, str]):
     told: Mapping[str, str] = field(factory=dict)
     _all: Mapping[str, str] = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        """Name what was told."""
+    @_all.default
+    def _merged(self) -> Mapping[str, str]:
         told = {placeholder(key): value for key, value in self.told.items()}
-        object.__setattr__(self, "_all", {**told, **self.known})
+        return {**told, **self.known}
 
     def __getitem__(self, name: str) -> str:
         """Give a value."""
