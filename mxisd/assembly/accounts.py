@@ -3,7 +3,6 @@
 import re
 
 from mxisd.assembly.base import Base
-from mxisd.drivers.dns import Dns
 from mxisd.features.accounts import AccountPolicy, Accounts
 from mxisd.features.terms import Terms
 from mxisd.model.terms import Document, Policy
@@ -24,21 +23,9 @@ def make_accounts(base: Base) -> Accounts:
     return Accounts(
         policy,
         AccountRecords(base.database),
-        _homeservers(base),
+        Homeservers(base.federation),
         base.random,
         base.reactor,
-    )
-
-
-def _homeservers(base: Base) -> Homeservers:
-    overwrites = base.config.dns.overwrite.homeserver.federation
-    return Homeservers.using(
-        base.reactor,
-        base.http,
-        Dns.of_system(base.reactor),
-        base.random,
-        overwrites={entry.name: entry.value for entry in overwrites},
-        domain=base.config.matrix.domain,
     )
 
 

@@ -9,12 +9,14 @@ from mxisd import __version__
 from mxisd.assembly.messages import make_notifier
 from mxisd.background import BackgroundTasks
 from mxisd.config.sections import Config
+from mxisd.drivers.dns import Dns
 from mxisd.drivers.http import HttpClients, http_clients
 from mxisd.ports import IKeyRing, INotifier
 from mxisd.randomness import SystemRandom
 from mxisd.records.database import Database
 from mxisd.records.key_files import open_key_ring
 from mxisd.records.sqlite import SqliteRecords
+from mxisd.remote.federation import Federation
 
 
 @frozen(kw_only=True)
@@ -27,6 +29,7 @@ class Base:
     background: BackgroundTasks
     records: SqliteRecords
     http: HttpClients
+    federation: Federation
     key_ring: IKeyRing
     notifier: INotifier
 
@@ -48,8 +51,23 @@ def make_base(config: Config, reactor: Any) -> Base:
         background=BackgroundTasks(reactor),
         records=SqliteRecords(database, reactor.callFromThread),
         http=http,
+        federation=_federation(config, http, random, reactor),
         key_ring=open_key_ring(config.key.path, config.server_name, random, now_ms),
         notifier=make_notifier(config, http, random, reactor),
+    )
+
+
+def _federation(
+    config: Config, http: HttpClients, random: SystemRandom, reactor: Any
+) -> Federation:
+    overwrites = config.dns.overwrite.homeserver.federation
+    return Federation.using(
+        reactor,
+        http,
+        Dns.of_system(reactor),
+        random,
+        overwrites={entry.name: entry.value for entry in overwrites},
+        domain=config.matrix.domain,
     )
 
 

@@ -4,7 +4,6 @@ from urllib.parse import urlsplit
 
 from mxisd.assembly.base import Base
 from mxisd.config.sections import Config
-from mxisd.drivers.dns import Dns
 from mxisd.features.associations import (
     Binding,
     BindPolicy,
@@ -36,25 +35,14 @@ def make_binding(
 def make_unbinding(base: Base, validation: Validation) -> Unbinding:
     """Make what takes back."""
     policy = base.config.session.policy.unbind
+    keys = HomeserverKeys(base.reactor, base.federation)
     notices = UnbindNotices(base.notifier, base.background.spawn)
     return Unbinding(
         policy.enabled,
         validation,
-        HomeserverSignatures(_homeserver_keys(base), our_names(base.config)),
+        HomeserverSignatures(keys, our_names(base.config)),
         BindingRecords(base.database),
         notices if policy.notifications else None,
-    )
-
-
-def _homeserver_keys(base: Base) -> HomeserverKeys:
-    overwrites = base.config.dns.overwrite.homeserver.federation
-    return HomeserverKeys.using(
-        base.reactor,
-        base.http,
-        Dns.of_system(base.reactor),
-        base.random,
-        overwrites={entry.name: entry.value for entry in overwrites},
-        domain=base.config.matrix.domain,
     )
 
 

@@ -6,7 +6,6 @@ from mxisd.assembly.base import Base
 from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import validation_policy
 from mxisd.config.invitations import BlockedSection, InviteSection
-from mxisd.drivers.dns import Dns
 from mxisd.features.deliveries import POLL_SECONDS, Deliveries
 from mxisd.features.invitations import Invitations, InvitePolicy
 from mxisd.features.invite_messages import InviteMessages
@@ -51,7 +50,7 @@ def make_invitations(
 def _deliveries(base: Base) -> Deliveries:
     return Deliveries(
         DeliveryRecords(base.database),
-        _onbind(base),
+        OnBind(base.federation),
         base.key_ring,
         base.background,
         base.reactor,
@@ -80,18 +79,6 @@ def make_invite_signing(base: Base) -> InviteSigning:
     """Make what signs for people who accept invites."""
     records, name = InviteRecords(base.database), base.config.server_name
     return InviteSigning(records, base.key_ring, name)
-
-
-def _onbind(base: Base) -> OnBind:
-    overwrites = base.config.dns.overwrite.homeserver.federation
-    return OnBind.using(
-        base.reactor,
-        base.http,
-        Dns.of_system(base.reactor),
-        base.random,
-        overwrites={entry.name: entry.value for entry in overwrites},
-        domain=base.config.matrix.domain,
-    )
 
 
 def _policy(

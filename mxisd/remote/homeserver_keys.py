@@ -15,16 +15,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mxisd.drivers.dns import Dns
-from mxisd.drivers.http import HttpClient, HttpClients, HttpFailed, HttpReply, Route
-from mxisd.errors import DeadlineExceeded, HomeserverUnavailable
+from mxisd.drivers.http import HttpReply
+from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
 from mxisd.model.signing import is_signed_by, key_bytes, serial_of
-from mxisd.ports import IHomeserverKeys, IRandom
+from mxisd.ports import IHomeserverKeys
 from mxisd.remote.client import BadAnswer, json_object
-from mxisd.remote.discovery import ServerDiscovery
-from mxisd.remote.trails import Trail
-from mxisd.waiting import in_time
+from mxisd.remote.federation import Federation, NotReached, Way
 
 PATH = "/_matrix/key/v2/server"
 LIMIT_BYTES = 50 << 10
@@ -115,38 +112,18 @@ class _Known:
     failures: int = 0
 
 
-@frozen
-class _Way:
-    """A client and a URL to ask, and how the log calls them."""
-
-    step: str
-    client: HttpClient
-    url: str
-    headers: Mapping[str, str] | None = None
-    route: Route | None = None
-
-
-def _lower_keys(urls: Mapping[str, str]) -> Mapping[str, str]:
-    return {name.lower(): url for name, url in urls.items()}
-
-
 @implementer(IHomeserverKeys)
 @define(eq=False)
 class HomeserverKeys:
     """
     Knows the keys of homeservers, wherever they are.
 
-    :ivar overwrites: Base URLs of servers that are not to be searched for, by name.
-    :ivar domain: ``matrix.domain``; its own server may be at any address.
     :ivar remembered: How many homeservers are remembered.
     :ivar at_a_time: How many are asked at a time, since anybody can make us ask.
     """
 
     _clock: IReactorTime
-    _clients: HttpClients
-    _discovery: ServerDiscovery
-    _overwrites: Mapping[str, str] = field(converter=_lower_keys)
-    _domain: str
+    _federation: Federation
     remembered: int = REMEMBERED
     at_a_time: int = AT_A_TIME
     _known: "OrderedDict[str, _Known]" = field(factory=OrderedDict, init=False)
@@ -154,21 +131,6 @@ class HomeserverKeys:
         factory=WeakValueDictionary, init=False
     )
     _under_way: int = field(default=0, init=False)
-
-    @classmethod
-    def using(
-        cls,
-        reactor: Any,
-        clients: HttpClients,
-        dns: Dns,
-        random: IRandom,
-        *,
-        overwrites: Mapping[str, str],
-        domain: str,
-    ) -> "HomeserverKeys":
-        """Put everything together, with an empty memory."""
-        discovery = ServerDiscovery.using(reactor, dns, random)
-        return cls(reactor, clients, discovery, overwrites, domain)
 
     async def verify_key(self, server_name: ServerName, key_id: str) -> bytes | None:
         """Find a public key that a homeserver uses today; ten seconds at most."""
@@ -193,23 +155,30 @@ class HomeserverKeys:
     async def _asked(self, server_name: ServerName, known: _Known) -> ServerKeys:
         if self._under_way >= self.at_a_time:
             raise HomeserverUnavailable("too many homeservers are asked right now")
-        trail = Trail()
         self._under_way += 1
         try:
-            asking = self._found(server_name, trail)
-            found = await in_time(asking, TOTAL_SECONDS, self._clock)
-        except (DeadlineExceeded, HttpFailed, HomeserverUnavailable) as error:
+            found = await self._found(server_name)
+        except NotReached as error:
             self._remember(server_name, self._after_failure(known))
             log.warn(
                 "Homeserver {server_name} could not be asked for its keys: {trail}",
                 server_name=str(server_name),
-                trail=str(trail),
+                trail=str(error),
             )
             raise HomeserverUnavailable(f"{server_name} could not be asked") from error
         finally:
             self._under_way -= 1
         self._remember(server_name, _Known(found, self._clock.seconds() + PAUSE))
         return found
+
+    async def _found(self, server_name: ServerName) -> ServerKeys:
+        async def ask(way: Way) -> ServerKeys:
+            reply = await way.request(
+                "GET", PATH, limit_bytes=LIMIT_BYTES, seconds=ATTEMPT_SECONDS
+            )
+            return server_keys(reply, str(server_name), self._now_ms())
+
+        return await self._federation.reach(server_name, ask, TOTAL_SECONDS)
 
     def _after_failure(self, known: _Known) -> _Known:
         pause = FIRST_FAILURE_PAUSE * 2 ** min(known.failures, 10)
@@ -222,49 +191,6 @@ class HomeserverKeys:
         self._known[str(server_name)] = known
         if len(self._known) > self.remembered:
             self._known.popitem(last=False)
-
-    async def _found(self, server_name: ServerName, trail: Trail) -> ServerKeys:
-        for way in await self._ways(server_name, trail):
-            trail.begin(way.step)
-            try:
-                reply = await self._asked_by(way)
-                return server_keys(reply, str(server_name), self._now_ms())
-            except HttpFailed as error:
-                trail.end(error)
-        raise HomeserverUnavailable(f"{server_name} has no keys for us")
-
-    async def _ways(self, server_name: ServerName, trail: Trail) -> list[_Way]:
-        overwrite = self._overwrites.get(str(server_name).lower())
-        if overwrite is not None:
-            url = overwrite.rstrip("/") + PATH
-            step = "asking at the URL of dns.overwrite"
-            return [_Way(step, self._clients.configured, url)]
-        client = self._client_for(server_name)
-        return [
-            _Way(
-                f"asking {each.route.host} port {each.route.port} as {each.certified}",
-                client,
-                each.base_url + PATH,
-                {"Host": each.host},
-                each.route,
-            )
-            for each in await self._discovery.destinations(server_name, client, trail)
-        ]
-
-    async def _asked_by(self, way: _Way) -> HttpReply:
-        return await way.client.request(
-            "GET",
-            way.url,
-            limit_bytes=LIMIT_BYTES,
-            seconds=ATTEMPT_SECONDS,
-            headers=way.headers,
-            route=way.route,
-        )
-
-    def _client_for(self, server_name: ServerName) -> HttpClient:
-        if str(server_name).lower() == self._domain.lower():
-            return self._clients.configured
-        return self._clients.guarded
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)

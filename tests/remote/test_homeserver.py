@@ -10,25 +10,18 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mxisd.drivers.dns import Dns
-from mxisd.drivers.http import HttpClients, HttpReply, http_clients
+from mxisd.drivers.http import HttpReply, http_clients
 from mxisd.errors import HomeserverRejectedToken, HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
 from mxisd.model.secret import Secret
 from mxisd.ports import IHomeserver
 from mxisd.remote.client import BadAnswer
+from mxisd.remote.federation import Federation
 from mxisd.remote.homeserver import Homeservers, openid_subject
-from tests.drivers.http.servers import (
-    Answer,
-    FakeInternet,
-    SpeakingFactory,
-    listen,
-    listen_tls,
-    says,
-    site,
-)
+from tests.drivers.http.servers import Answer, SpeakingFactory, listen, says, site
 from tests.remote.doubles import FakeResolver, LowestLots
 from tests.remote.fake_homeserver import FakeHomeserver, OpenIdResource
-from tests.tls import CertificateAuthority
+from tests.remote.federation import FederationTestCase
 
 TOKEN = "to+ken/&=%é"
 USER = "@alice:example.test"
@@ -36,57 +29,21 @@ FIRST, SECOND, THIRD = "1.1.1.1", "1.1.1.2", "1.1.1.3"
 FED = "_matrix-fed._tcp.example.test"
 
 
-class HomeserverTestCase(TestCase):
-    """Has a made-up internet, with a DNS, and asks homeservers there."""
-
-    timeout = 20
+class HomeserverTestCase(FederationTestCase):
+    """Asks homeservers."""
 
     def setUp(self) -> None:
-        """Make them, with nobody in."""
-        from twisted.internet import reactor
-
-        self.reactor: Any = reactor
-        self.internet = FakeInternet(reactor)
-        self.authority = CertificateAuthority(Path(self.mktemp()))
-        self.resolver = FakeResolver()
+        """Know a token; nobody is there yet."""
+        super().setUp()
         self.openid = OpenIdResource()
         self.openid.add_token(TOKEN, USER)
         self.homeservers = self.make()
 
-    def clients(self, allowed: str | None = None) -> HttpClients:
-        """Make clients that trust the authority."""
-        clients = http_clients(
-            self.internet,
-            user_agent="mxisd/test",
-            allowed=() if allowed is None else (ip_network(allowed),),
-            ca_file=self.authority.ca_file,
-        )
-        self.addCleanup(lambda: Deferred.fromCoroutine(clients.configured.close()))
-        return clients
-
-    def make(
-        self,
-        overwrites: dict[str, str] | None = None,
-        domain: str = "ours.test",
-        allowed: str | None = None,
-        clock: Any = None,
-    ) -> Homeservers:
+    def make(self, **federation: Any) -> Homeservers:
         """Make what is tested."""
-        made = Homeservers.using(
-            self.internet if clock is None else clock,
-            self.clients(allowed),
-            Dns(self.resolver),
-            LowestLots(),
-            overwrites=overwrites or {},
-            domain=domain,
-        )
+        made = Homeservers(self.federation(**federation))
         self.assertTrue(IHomeserver.providedBy(made))
         return made
-
-    def at(self, name: str, address: str, port: int, factory: Any) -> None:
-        """Put a server with a certificate for a name at an address."""
-        there = listen_tls(self, self.reactor, factory, self.authority.issue(name))
-        self.internet.server(address, port, there)
 
     def homeserver_at(self, name: str, address: str, port: int = 8448) -> None:
         """Put the homeserver there."""
@@ -230,25 +187,25 @@ class OverwriteTests(HomeserverTestCase):
         port = listen(self, self.reactor, site(Answer(b'{"sub": "@b:c"}')))
         self.internet.server("127.0.0.1", port, port)
         url = f"http://127.0.0.1:{port}/prefix/"
-        self.homeservers = self.make({"Example.test": url})
+        self.homeservers = self.make(overwrites={"Example.test": url})
         self.assertEqual(await self.ask(), "@b:c")
         self.assertEqual(self.resolver.asked, [])
 
     async def test_only_for_that_name(self) -> None:
         """Other ports of the same host are other names."""
-        self.homeservers = self.make({"example.test": "http://127.0.0.1:1"})
+        self.homeservers = self.make(overwrites={"example.test": "http://127.0.0.1:1"})
         self.internet.name("example.test", FIRST)
         self.homeserver_at("example.test", FIRST, 99)
         self.assertEqual(await self.ask("example.test:99"), USER)
 
     async def test_down(self) -> None:
         """The log names the key when the operator's server is down."""
-        self.homeservers = self.make({"example.test": "http://127.0.0.1:1"})
+        self.homeservers = self.make(overwrites={"example.test": "http://127.0.0.1:1"})
         self.assertIn("dns.overwrite: no connection", await self.logged_failure())
 
     async def test_not_a_url(self) -> None:
         """A value that is no URL is a failure that does not show the token."""
-        self.homeservers = self.make({"example.test": "not a url"})
+        self.homeservers = self.make(overwrites={"example.test": "not a url"})
         self.assertIn("not a legal URL", await self.logged_failure())
 
 
@@ -367,7 +324,7 @@ class FakeHomeserverTests(TestCase):
             allowed=[ip_network("127.0.0.0/8")],
             ca_file=homeserver.ca_file,
         )
-        homeservers = Homeservers.using(
+        federation = Federation.using(
             reactor,
             clients,
             Dns(FakeResolver()),
@@ -375,6 +332,7 @@ class FakeHomeserverTests(TestCase):
             overwrites={},
             domain="ours.test",
         )
+        homeservers = Homeservers(federation)
         name = ServerName.parse(homeserver.server_name)
         self.assertEqual(await homeservers.openid_user(name, Secret("abc")), USER)
         with self.assertRaises(HomeserverRejectedToken):

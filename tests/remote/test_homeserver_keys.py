@@ -1,8 +1,6 @@
 """Tests of homeservers' keys: the production clients against servers on loopback."""
 
 import json
-from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -10,10 +8,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.logger import capturedLogs, formatEvent
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.drivers.dns import Dns
-from mxisd.drivers.http import HttpClients, HttpReply, http_clients
+from mxisd.drivers.http import HttpReply
 from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
 from mxisd.model.signing import SigningKey, key_bytes
@@ -28,17 +25,8 @@ from mxisd.remote.homeserver_keys import (
     ServerKeys,
     server_keys,
 )
-from tests.drivers.http.servers import (
-    Answer,
-    FakeInternet,
-    SpeakingFactory,
-    listen,
-    listen_tls,
-    says,
-    site,
-)
-from tests.remote.doubles import FakeResolver, LowestLots
-from tests.tls import CertificateAuthority
+from tests.drivers.http.servers import Answer, SpeakingFactory, listen, says, site
+from tests.remote.federation import FederationTestCase
 
 NAME = "example.test"
 FIRST, SECOND = "1.1.1.1", "1.1.1.2"
@@ -147,48 +135,24 @@ class AnswerTests(SynchronousTestCase):
             self.assertTrue(changes)
 
 
-class KeysTestCase(TestCase):
-    """Has a made-up internet, and asks homeservers there."""
-
-    timeout = 60
+class KeysTestCase(FederationTestCase):
+    """Asks homeservers for their keys."""
 
     def setUp(self) -> None:
-        """Make it, with one homeserver in."""
-        from twisted.internet import reactor
-
-        self.reactor: Any = reactor
+        """Have one homeserver there."""
+        super().setUp()
         self.clock = Clock()
         self.clock.advance(NOW_MS / 1000)
-        self.internet = FakeInternet(reactor)
         self.internet.name(NAME, FIRST)
-        self.authority = CertificateAuthority(Path(self.mktemp()))
-        self.resolver = FakeResolver()
         self.homeserver = self.homeserver_at(NAME, FIRST, content())
         self.keys = self.make()
 
-    def clients(self) -> HttpClients:
-        """Make clients that trust the authority."""
-        clients = http_clients(
-            self.internet,
-            user_agent="mxisd/test",
-            allowed=(ip_network("192.168.0.0/16"),),
-            ca_file=self.authority.ca_file,
-        )
-        self.addCleanup(lambda: Deferred.fromCoroutine(clients.configured.close()))
-        return clients
-
-    def make(
-        self, overwrites: dict[str, str] | None = None, domain: str = "ours.test"
-    ) -> HomeserverKeys:
+    def make(self, **federation: Any) -> HomeserverKeys:
         """Make what is tested."""
-        made = HomeserverKeys.using(
-            self.clock,
-            self.clients(),
-            Dns(self.resolver),
-            LowestLots(),
-            overwrites=overwrites or {},
-            domain=domain,
+        reached = self.federation(
+            allowed="192.168.0.0/16", clock=self.clock, **federation
         )
+        made = HomeserverKeys(self.clock, reached)
         self.assertTrue(IHomeserverKeys.providedBy(made))
         return made
 
@@ -198,8 +162,7 @@ class KeysTestCase(TestCase):
         """Put a homeserver at an address."""
         body = said if isinstance(said, bytes) else json.dumps(said).encode()
         answer = Answer(body)
-        there = listen_tls(self, self.reactor, site(answer), self.authority.issue(name))
-        self.internet.server(address, port, there)
+        self.at(name, address, port, site(answer))
         return answer
 
     def say(self, said: Any) -> None:
@@ -345,10 +308,12 @@ class WayTests(KeysTestCase):
         answer = Answer(json.dumps(content()).encode())
         port = listen(self, self.reactor, site(answer))
         self.internet.server("127.0.0.1", port, port)
-        self.keys = self.make({"Example.test": f"http://127.0.0.1:{port}/x/"})
+        self.keys = self.make(
+            overwrites={"Example.test": f"http://127.0.0.1:{port}/x/"}
+        )
         self.assertEqual(await self.ask(), PUBLIC)
         self.assertEqual(answer.requests[0].path, b"/x" + PATH.encode())
-        self.keys = self.make({NAME: "http://127.0.0.1:1"})
+        self.keys = self.make(overwrites={NAME: "http://127.0.0.1:1"})
         self.assertIn("dns.overwrite: no connection", await self.fails())
 
     async def test_anothers_certificate(self) -> None:
@@ -370,8 +335,7 @@ class WayTests(KeysTestCase):
     async def test_slow(self) -> None:
         """After ten seconds it is over."""
         silent = SpeakingFactory(says(b""))
-        there = listen_tls(self, self.reactor, silent, self.authority.issue(NAME))
-        self.internet.server(FIRST, 8448, there)
+        self.at(NAME, FIRST, 8448, silent)
         failing = Deferred.fromCoroutine(self.fails())
         while not silent.open:
             await deferLater(self.reactor, 0.01)

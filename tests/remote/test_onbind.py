@@ -1,25 +1,19 @@
 """Tests of telling homeservers whose an address is: production clients on loopback."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from mxisd.drivers.dns import Dns
-from mxisd.drivers.http import http_clients
 from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
-from mxisd.model.settings import networks
 from mxisd.ports import IOnBind
 from mxisd.remote.onbind import ONBIND, TOTAL_SECONDS, OnBind
-from tests.drivers.http.servers import FakeInternet, listen, listen_tls, site
-from tests.remote.doubles import FakeResolver, LowestLots
-from tests.tls import CertificateAuthority
+from tests.drivers.http.servers import listen, site
+from tests.remote.federation import FederationTestCase
 
 FIRST, SECOND = "1.1.1.1", "1.1.1.2"
 CONTENT = {"mxid": "@bob:example.test", "invites": [{"room_id": "ü"}]}
@@ -58,43 +52,16 @@ class Hanging(Resource):
         return NOT_DONE_YET
 
 
-class OnBindTests(TestCase):
-    timeout = 60
-
-    def setUp(self) -> None:
-        """Have an internet."""
-        from twisted.internet import reactor
-
-        self.reactor: Any = reactor
-        self.internet = FakeInternet(reactor)
-        self.authority = CertificateAuthority(Path(self.mktemp()))
-        self.resolver = FakeResolver()
-
-    def make(self, clock: Any = None, **overwrites: str) -> OnBind:
+class OnBindTests(FederationTestCase):
+    def make(self, **federation: Any) -> OnBind:
         """Make what is tested."""
-        clients = http_clients(
-            self.internet,
-            user_agent="mxisd/test",
-            allowed=networks(),
-            ca_file=self.authority.ca_file,
-        )
-        self.addCleanup(lambda: Deferred.fromCoroutine(clients.configured.close()))
-        made = OnBind.using(
-            clock or self.internet,
-            clients,
-            Dns(self.resolver),
-            LowestLots(),
-            overwrites=overwrites,
-            domain="ours.test",
-        )
+        made = OnBind(self.federation(**federation))
         self.assertTrue(IOnBind.providedBy(made))
         return made
 
-    def at(self, address: str, resource: Resource, port: int = 8448) -> None:
+    def homeserver_at(self, address: str, resource: Resource, port: int = 8448) -> None:
         """Put a homeserver with a good certificate at an address."""
-        issued = self.authority.issue("example.test")
-        there = listen_tls(self, self.reactor, site(resource), issued)
-        self.internet.server(address, port, there)
+        self.at("example.test", address, port, site(resource))
 
     async def tell(self, made: OnBind | None = None) -> int:
         """Tell the homeserver."""
@@ -105,7 +72,7 @@ class OnBindTests(TestCase):
         """By POST, as JSON, without a header that says who we are."""
         resource = OnBindResource(POST=200)
         self.internet.name("example.test", FIRST)
-        self.at(FIRST, resource)
+        self.homeserver_at(FIRST, resource)
         self.assertEqual(await self.tell(), 200)
         ((method, request, content),) = resource.asked
         self.assertEqual((method, content), ("POST", CONTENT))
@@ -125,7 +92,7 @@ class OnBindTests(TestCase):
         ):
             resource = OnBindResource(**statuses)
             self.internet.name("example.test", FIRST)
-            self.at(FIRST, resource)
+            self.homeserver_at(FIRST, resource)
             self.assertEqual(await self.tell(), expected)
             self.assertEqual([each[0] for each in resource.asked], methods)
 
@@ -135,16 +102,14 @@ class OnBindTests(TestCase):
         for priority, address in enumerate((FIRST, SECOND)):
             self.resolver.add(fed, f"t{priority}.test", 7000, priority=priority)
             self.internet.name(f"t{priority}.test", address)
-        self.at(SECOND, OnBindResource(POST=200), 7000)
+        self.homeserver_at(SECOND, OnBindResource(POST=200), 7000)
         self.assertEqual(await self.tell(), 200)
 
     async def test_a_stranger_with_the_address(self) -> None:
         """Whoever has no certificate for the name is told nothing."""
         resource = OnBindResource(POST=200)
-        issued = self.authority.issue("other.test")
-        there = listen_tls(self, self.reactor, site(resource), issued)
         self.internet.name("example.test", FIRST)
-        self.internet.server(FIRST, 8448, there)
+        self.at("other.test", FIRST, 8448, site(resource))
         with self.assertRaises(HomeserverUnavailable) as caught:
             await self.tell()
         self.assertIn("another name", str(caught.exception))
@@ -164,7 +129,7 @@ class OnBindTests(TestCase):
         port = listen(self, self.reactor, site(resource))
         self.internet.server("127.0.0.1", port, port)
         url = f"http://127.0.0.1:{port}/prefix/"
-        made = self.make(**{"Example.test": url})
+        made = self.make(overwrites={"Example.test": url})
         self.assertEqual(await self.tell(made), 200)
         ((_, request, _),) = resource.asked
         self.assertEqual(request.path, b"/prefix" + ONBIND.encode())
@@ -174,7 +139,8 @@ class OnBindTests(TestCase):
         clock = Clock()
         port = listen(self, self.reactor, site(Hanging()))
         self.internet.server("127.0.0.1", port, port)
-        made = self.make(clock, **{"example.test": f"http://127.0.0.1:{port}"})
+        overwrites = {"example.test": f"http://127.0.0.1:{port}"}
+        made = self.make(clock=clock, overwrites=overwrites)
         telling = Deferred.fromCoroutine(self.tell(made))
         clock.advance(TOTAL_SECONDS)
         with self.assertRaises(HomeserverUnavailable):
