@@ -16,8 +16,8 @@ from mxisd.model.notices import (
 from mxisd.model.settings import option
 
 
-class Handler(Enum):
-    """Which keys say how messages of a medium are made and sent."""
+class Dispatch(Enum):
+    """Which keys say how messages of a medium are made and sent: ``handler``."""
 
     RAW = "raw"
     SENDGRID = "sendgrid"
@@ -183,8 +183,8 @@ class SendGridSection:
 
 
 @frozen(kw_only=True)
-class HandlersSection:
-    """One section per handler."""
+class DispatchesSection:
+    """The keys of each way to dispatch that has its own: ``handlers``."""
 
     sendgrid: SendGridSection | None = option("SendGrid.", None)
 
@@ -214,12 +214,12 @@ class EventsSection:
 class NotificationSection:
     """Which messages are sent, and by whom."""
 
-    handler: Mapping[str, Handler] = option(
+    handler: Mapping[str, Dispatch] = option(
         "By medium: ``raw``, which is the default, takes the keys of "
         "``threepid.medium``; ``sendgrid``, for e-mail only, has keys of its own.",
         dict,
     )
-    handlers: HandlersSection = option("Keys of handlers.", HandlersSection)
+    handlers: DispatchesSection = option("Keys of handlers.", DispatchesSection)
     events: Mapping[str, EventsSection] = option("What is sent, by medium.", dict)
 
 

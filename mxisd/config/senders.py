@@ -8,8 +8,8 @@ import attrs
 from attrs import frozen
 
 from mxisd.config.notification import (
+    Dispatch,
     EventsSection,
-    Handler,
     IdentitySection,
     MediumSection,
     NotificationSection,
@@ -172,7 +172,7 @@ def channels(
     for medium in (*threepid.medium, *notification.handler):
         events = notification.events.get(medium, EventsSection())
         sendgrid = notification.handlers.sendgrid
-        if notification.handler.get(medium) is Handler.SENDGRID and sendgrid:
+        if notification.handler.get(medium) is Dispatch.SENDGRID and sendgrid:
             found[medium] = _sendgrid_channel(sendgrid, events)
         elif medium in threepid.medium:
             found[medium] = _raw_channel(medium, threepid.medium[medium], events)
@@ -210,15 +210,15 @@ def problems(
     threepid: ThreePidSection, notification: NotificationSection
 ) -> Iterator[Problem]:
     """What single keys do not tell."""
-    for medium, handler in notification.handler.items():
-        if handler is Handler.SENDGRID:
+    for medium, dispatch in notification.handler.items():
+        if dispatch is Dispatch.SENDGRID:
             yield from _sendgrid_problems(medium, notification.handlers.sendgrid)
     for medium in notification.events:
         if medium not in threepid.medium and medium not in notification.handler:
             text = f"has no effect: threepid.medium has no section {medium}"
             yield Problem(f"notification.events.{medium}", text)
     for medium, section in threepid.medium.items():
-        is_raw = notification.handler.get(medium) is not Handler.SENDGRID
+        is_raw = notification.handler.get(medium) is not Dispatch.SENDGRID
         yield from _medium_problems(medium, section, is_raw)
 
 

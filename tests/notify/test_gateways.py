@@ -92,7 +92,7 @@ async def _awaited(sender: IMessageSender, message: Message) -> None:
     await sender.send(message)
 
 
-class CommonTests(GatewayTestCase):
+class AnyGatewayTests(GatewayTestCase):
     """What may happen to any of them."""
 
     api = gateway
