@@ -1,8 +1,8 @@
 """The keys about messages to people: ``threepid`` and ``notification``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 
@@ -14,6 +14,8 @@ from mxisd.model.notices import (
     ValidationNotice,
 )
 from mxisd.model.settings import option
+
+T = TypeVar("T")
 
 
 class Dispatch(Enum):
@@ -76,12 +78,7 @@ class TemplateSection:
     @property
     def by_notice(self) -> Mapping[type, str | None]:
         """The files by type of notice; ``None`` for our own words."""
-        return {
-            ValidationNotice: _file(self.session.validation),
-            InviteNotice: _file(self.invite),
-            MatrixIdInviteNotice: _file(self.generic.matrix_id),
-            UnbindNotice: _file(self.session.unbind.notification),
-        }
+        return _by_notice(self, _file)
 
 
 @frozen(kw_only=True)
@@ -165,12 +162,7 @@ class SendGridTemplatesSection:
     @property
     def by_notice(self) -> Mapping[type, MessageFiles | None]:
         """The parts by type of notice; ``None`` for our own words."""
-        return {
-            ValidationNotice: _parts(self.session.validation),
-            InviteNotice: _parts(self.invite),
-            MatrixIdInviteNotice: _parts(self.generic.matrix_id),
-            UnbindNotice: _parts(self.session.unbind.notification),
-        }
+        return _by_notice(self, _parts)
 
 
 @frozen(kw_only=True)
@@ -221,6 +213,17 @@ class NotificationSection:
     )
     handlers: DispatchesSection = option("Keys of handlers.", DispatchesSection)
     events: Mapping[str, EventsSection] = option("What is sent, by medium.", dict)
+
+
+def _by_notice(
+    templates: TemplateSection | SendGridTemplatesSection, files: Callable[[Any], T]
+) -> Mapping[type, T]:
+    return {
+        ValidationNotice: files(templates.session.validation),
+        InviteNotice: files(templates.invite),
+        MatrixIdInviteNotice: files(templates.generic.matrix_id),
+        UnbindNotice: files(templates.session.unbind.notification),
+    }
 
 
 def _file(path: str | None) -> str | None:

@@ -1,5 +1,7 @@
 """The configuration of validation sessions: policies, pages, limits."""
 
+from typing import Any
+
 from attrs import frozen
 
 from mxisd.model.destinations import countries
@@ -114,24 +116,29 @@ class ViewSection:
     session: SessionViewSection = option("Sessions.", SessionViewSection)
 
 
+def _burst(count: int) -> Any:
+    return option("How many at once.", count, check=_positive)
+
+
+def _every(seconds: int) -> Any:
+    meaning = "The time after which there is one more."
+    return option(meaning, Duration(seconds), check=_positive)
+
+
 @frozen(kw_only=True)
 class AccountLimitSection:
     """Messages that one account asks for."""
 
-    burst: int = option("How many at once.", 10, check=_positive)
-    every: Duration = option(
-        "The time after which there is one more.", Duration(120), check=_positive
-    )
+    burst: int = _burst(10)
+    every: Duration = _every(120)
 
 
 @frozen(kw_only=True)
 class NetworkLimitSection:
     """Messages that one network asks for: an IPv4 address, or a /64 of IPv6."""
 
-    burst: int = option("How many at once.", 60, check=_positive)
-    every: Duration = option(
-        "The time after which there is one more.", Duration(10), check=_positive
-    )
+    burst: int = _burst(60)
+    every: Duration = _every(10)
     exempt: tuple[Network, ...] = option(
         "Networks without this limit, such as a homeserver's that asks for all of its "
         "users.",
@@ -143,30 +150,24 @@ class NetworkLimitSection:
 class EmailLimitSection:
     """Messages to one e-mail address."""
 
-    burst: int = option("How many at once.", 5, check=_positive)
-    every: Duration = option(
-        "The time after which there is one more.", Duration(300), check=_positive
-    )
+    burst: int = _burst(5)
+    every: Duration = _every(300)
 
 
 @frozen(kw_only=True)
 class PhoneLimitSection:
     """Messages to one phone number."""
 
-    burst: int = option("How many at once.", 5, check=_positive)
-    every: Duration = option(
-        "The time after which there is one more.", Duration(3600), check=_positive
-    )
+    burst: int = _burst(5)
+    every: Duration = _every(3600)
 
 
 @frozen(kw_only=True)
 class CountryLimitSection:
     """Messages to the phones of one country."""
 
-    burst: int = option("How many at once.", 50, check=_positive)
-    every: Duration = option(
-        "The time after which there is one more.", Duration(60), check=_positive
-    )
+    burst: int = _burst(50)
+    every: Duration = _every(60)
 
 
 @frozen(kw_only=True)

@@ -2,10 +2,10 @@
 
 import enum
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from attrs import evolve, field, frozen
 
-from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import ISection
 from mxisd.model.secret import Secret
 from mxisd.model.settings import option
@@ -30,6 +30,27 @@ class IdType(enum.Enum):
         return self is not IdType.MXID
 
 
+def search_type(text: str) -> IdType:
+    """
+    What the first column of a search holds.
+
+    :raise ValueError: With a sentence.
+    """
+    # The old default was this, where "localpart" was meant.
+    word = "localpart" if text.strip() == "SELECT 1" else text.strip().lower()
+    try:
+        return IdType(word)
+    except ValueError:
+        raise ValueError("must be one of localpart, uid, mxid") from None
+
+
+def user_type(default: IdType) -> Any:
+    """What stands for the user in a query about one."""
+    kinds = ["a localpart (``localpart``, ``uid``)", "a user ID (``mxid``)"]
+    first, other = kinds if default.is_localpart else reversed(kinds)
+    return option(f"What ``?`` is: {first}, or {other}.", default)
+
+
 @frozen(kw_only=True)
 class AuthSettings:
     """Logins."""
@@ -40,10 +61,7 @@ class AuthSettings:
         "is the user.",
         "",
     )
-    type: IdType = option(
-        "What ``?`` is: a localpart (``localpart``, ``uid``), or a user ID (``mxid``).",
-        IdType.LOCALPART,
-    )
+    type: IdType = user_type(IdType.LOCALPART)
     pepper: Secret = option(
         "What the application adds to each password before it makes a hash, such as "
         "Synapse's ``password_config.pepper``.",
@@ -58,6 +76,7 @@ class SearchSettings:
     type: str = option(
         "What the first column holds: ``localpart`` (``uid``) or ``mxid``.",
         "localpart",
+        check=search_type,
     )
     value: str = option(
         "Gives user and display name; every ``?`` is the search term, as it was typed.",
@@ -144,10 +163,7 @@ class AboutUserSettings:
     """A query about a user."""
 
     query: str = option("Its first column is the name; every ``?`` is the user.", "")
-    type: IdType = option(
-        "What ``?`` is: a user ID (``mxid``), or a localpart (``localpart``, ``uid``).",
-        IdType.MXID,
-    )
+    type: IdType = user_type(IdType.MXID)
 
 
 @frozen(kw_only=True)
@@ -159,10 +175,7 @@ class ThreePidsSettings:
         "",
         default_note="that for Synapse's table ``user_threepids``, where there is one",
     )
-    type: IdType = option(
-        "What ``?`` is: a user ID (``mxid``), or a localpart (``localpart``, ``uid``).",
-        IdType.MXID,
-    )
+    type: IdType = user_type(IdType.MXID)
 
 
 @frozen(kw_only=True)
@@ -170,10 +183,7 @@ class RoleSettings:
     """A query for a user's roles."""
 
     query: str = option("Gives a role in each row; every ``?`` is the user.", "")
-    type: IdType = option(
-        "What ``?`` is: a localpart (``localpart``, ``uid``), or a user ID (``mxid``).",
-        IdType.LOCALPART,
-    )
+    type: IdType = user_type(IdType.LOCALPART)
 
 
 @frozen(kw_only=True)
@@ -209,46 +219,13 @@ def judged(section: ISection) -> SqlSettings:
     :raise ConfigError: Also for keys that do not fit each other.
     """
     settings = section.read(SqlSettings)
-    problems = list(_type_problems(settings))
-    try:
-        # As entries of stores, and --dump-config, have it.
-        settings = evolve(settings, type=None, engine=settings.address.engine)
-    except ConfigError as error:
-        problems.extend(error.problems)
-    if problems:
-        raise ConfigError(problems)
-    return settings
+    # As entries of stores, and --dump-config, have it.
+    return evolve(settings, type=None, engine=settings.address.engine)
 
 
 def explained(settings: SqlSettings) -> Mapping[str, str]:
     """The queries by key, as the database gets them but for line breaks."""
     return {p: " ".join(q.split()) for p, q in _queries(settings) if q.strip()}
-
-
-def search_type(text: str) -> IdType:
-    """
-    What the first column of a search holds.
-
-    :raise ValueError: With a sentence.
-    """
-    # The old default was this, where "localpart" was meant.
-    word = "localpart" if text.strip() == "SELECT 1" else text.strip().lower()
-    try:
-        return IdType(word)
-    except ValueError:
-        raise ValueError("must be one of localpart, uid, mxid") from None
-
-
-# --- What does not fit ----------------------------------------------------------------
-
-
-def _type_problems(settings: SqlSettings) -> Iterator[Problem]:
-    searches = settings.directory.query
-    for name, search in (("name", searches.name), ("threepid", searches.threepid)):
-        try:
-            search_type(search.type)
-        except ValueError as error:
-            yield Problem(f"directory.query.{name}.type", str(error))
 
 
 def _queries(settings: SqlSettings) -> Iterator[tuple[str, str]]:

@@ -1,15 +1,15 @@
 """The keys of a ``synapseSql`` store, under the names that mxisd and ma1sd gave."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from attrs import evolve, field, frozen
 
 from mxisd.drivers.sql.address import DatabaseAddress
-from mxisd.errors import ConfigError, Problem
+from mxisd.errors import ConfigError
 from mxisd.interfaces import ISection
 from mxisd.model.settings import option
 from mxisd.stores.sql.connection_settings import ConnectionSettings
-from mxisd.stores.sql.settings import IdType, search_type
+from mxisd.stores.sql.settings import IdType, search_type, user_type
 from mxisd.stores.synapse.sql.queries import ENGINES, SynapseQueries
 
 BUILT_IN = "one that is built in"
@@ -29,6 +29,7 @@ class SearchSettings:
     type: str = option(
         "What the first column of ``value`` holds: ``mxid``, ``localpart`` or ``uid``.",
         "mxid",
+        check=search_type,
     )
     value: str = option(
         "Gives user and display name; every ``?`` is the term between two ``%``.",
@@ -114,10 +115,7 @@ class RoleSettings:
         "no groups any more.",
         "",
     )
-    type: IdType = option(
-        "What ``?`` is: a user ID (``mxid``), or a localpart (``localpart``, ``uid``).",
-        IdType.MXID,
-    )
+    type: IdType = user_type(IdType.MXID)
 
 
 @frozen(kw_only=True)
@@ -158,13 +156,9 @@ def judged(section: ISection) -> SynapseSqlSettings:
     """
     settings = section.read(SynapseSqlSettings)
     address = settings.address
-    problems = list(_type_problems(settings))
     if address.engine not in ENGINES:
-        problems.append(
-            Problem("type", "must be sqlite or postgresql, as Synapse's is")
-        )
-    if problems:
-        raise ConfigError(problems)
+        text = "must be sqlite or postgresql, as Synapse's is"
+        raise ConfigError.at("type", text)
     return evolve(
         settings,
         # As entries of stores, and --dump-config, have it.
@@ -191,15 +185,3 @@ def _explained(
         "3PIDs": profile.threepid.query or ours.threepids,
     }
     return {name: " ".join(text.split()) for name, text in texts.items()}
-
-
-# --- What does not fit ----------------------------------------------------------------
-
-
-def _type_problems(settings: SynapseSqlSettings) -> Iterator[Problem]:
-    searches = settings.directory.query
-    for name, search in (("name", searches.name), ("threepid", searches.threepid)):
-        try:
-            _ = search.holds
-        except ValueError as error:
-            yield Problem(f"directory.query.{name}.type", str(error))
