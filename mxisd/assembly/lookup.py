@@ -7,7 +7,8 @@ from twisted.logger import Logger
 
 from mxisd.assembly.base import Base
 from mxisd.assembly.stores import NamedStore, resolver
-from mxisd.config.sections import Config, RotationPolicy
+from mxisd.config.lookups import RotationPolicy
+from mxisd.config.sections import Config
 from mxisd.features.hash_index import HashIndex, NoHashes, PepperPolicy
 from mxisd.features.hash_sources import Sources
 from mxisd.features.lookup import Lookup, LookupPolicy

@@ -9,7 +9,8 @@ from attrs import define, field, frozen
 
 from mxisd.config import senders
 from mxisd.config.document import Document, Sources, parse
-from mxisd.config.sections import Config, HashingSection, StoreEntry
+from mxisd.config.lookups import HashingSection
+from mxisd.config.sections import Config, StoreEntry
 from mxisd.config.stores import DeclaredStore, classic, doubles, listed
 from mxisd.config.structure import read
 from mxisd.config.upcoming import UPCOMING, Settled, postponed, settle

@@ -5,30 +5,23 @@ Stores describe their own keys beside their code; ``docs/configuration.rst`` is 
 against both. Names are those of mxisd and ma1sd where these have the key.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from mxisd.config.accounts import AccountSection, TermsSection
 from mxisd.config.admin import AdminSection, InternalSection
+from mxisd.config.checks import filled
 from mxisd.config.invitations import InviteSection
+from mxisd.config.lookups import NEAR, HashingSection, LookupSection
 from mxisd.config.notification import NotificationSection, ThreePidSection
 from mxisd.config.validation import LimitsSection, SessionSection, ViewSection
-from mxisd.model.hashing import ALGORITHMS
 from mxisd.model.identifiers import IllegalIdentifier, ServerName
 from mxisd.model.requesters import Network
-from mxisd.model.settings import Duration, networks, option
-
-NEAR = (
-    "127.0.0.0/8",
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "::1/128",
-)
+from mxisd.model.settings import networks, option
 
 
 class LogLevel(Enum):
@@ -42,13 +35,6 @@ class LogLevel(Enum):
     OFF = "off"
 
 
-class RotationPolicy(Enum):
-    """What makes a pepper old."""
-
-    PER_SECONDS = "per_seconds"
-    PER_REQUESTS = "per_requests"
-
-
 class StorageBackend(Enum):
     """Where our own tables are."""
 
@@ -58,11 +44,6 @@ class StorageBackend(Enum):
 def _port(value: int) -> None:
     if not 0 <= value <= 65535:
         raise ValueError("a port is a number from 0 to 65535")
-
-
-def _positive(value: float) -> None:
-    if value <= 0:
-        raise ValueError("must be more than 0")
 
 
 def _server_name(value: str) -> None:
@@ -86,30 +67,6 @@ def _url(value: str) -> None:
 
 def _optional(check: Callable[[Any], None]) -> Callable[[Any], None]:
     return lambda value: None if value is None else check(value)
-
-
-def _filled(value: Any) -> None:
-    if not value:
-        raise ValueError("must not be empty")
-
-
-def _pepper_length(value: int) -> None:
-    if not 8 <= value <= 255:
-        raise ValueError("must be 8 to 255 characters")
-
-
-def _algorithms(value: tuple[str, ...]) -> None:
-    unknown = [word for word in value if word not in ALGORITHMS]
-    if unknown or not value:
-        raise ValueError(f"a list of one or more of {', '.join(ALGORITHMS)}")
-
-
-def _regexps(value: tuple[str, ...]) -> None:
-    for text in value:
-        try:
-            re.compile(text)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
 
 
 @frozen(kw_only=True)
@@ -161,7 +118,7 @@ class KeySection:
     path: str = option(
         "The key store: a folder, or a key file of an old mxisd, which is migrated. "
         "``:memory:`` keeps keys only while the server runs.",
-        check=_filled,
+        check=filled,
     )
 
 
@@ -172,7 +129,7 @@ class SqliteSection:
     database: str = option(
         "The database file; ``:memory:`` is a temporary file.",
         "mxisd.db",
-        check=_filled,
+        check=filled,
     )
 
 
@@ -226,142 +183,6 @@ class DnsSection:
     """Server discovery."""
 
     overwrite: DnsOverwriteSection = option("Overwrites.", DnsOverwriteSection)
-
-
-@frozen(kw_only=True)
-class RecursiveSection:
-    """Asking other identity servers."""
-
-    enabled: bool = option("Whether other servers are ever asked.", True)
-    allowed_cidr: tuple[Network, ...] = option(
-        "Networks of the requesters for whom other servers are asked.",
-        networks(*NEAR),
-    )
-
-
-@frozen(kw_only=True)
-class BulkSection:
-    """The v1 bulk lookup."""
-
-    enabled: bool = option("Whether ``bulk_lookup`` answers.", True)
-
-
-@frozen(kw_only=True)
-class InboundSection:
-    """The v1 lookup as others use it."""
-
-    allowed_cidr: tuple[Network, ...] | None = option(
-        "Networks that may use the v1 lookups. Widen it if you publish the "
-        "``_matrix-identity._tcp`` record.",
-        None,
-        default_note="``lookup.recursive.allowedCidr``",
-    )
-
-
-@frozen(kw_only=True)
-class LookupSection:
-    """How 3PIDs are looked up."""
-
-    recursive: RecursiveSection = option("Other servers.", RecursiveSection)
-    bulk: BulkSection = option("Bulk lookup.", BulkSection)
-    inbound: InboundSection = option("Who may use v1.", InboundSection)
-    timeout: Duration = option(
-        "The longest a lookup takes; what is found by then is answered.",
-        Duration(10),
-        check=_positive,
-    )
-    store_timeout: Duration = option(
-        "The longest one question to one store takes.", Duration(5), check=_positive
-    )
-
-
-@frozen(kw_only=True)
-class HashingSection:
-    """Lookup by hash."""
-
-    enabled: bool = option("Whether lookups by hash are answered.", True)
-    algorithms: tuple[str, ...] = option(
-        "What clients may use; ``none`` sends addresses in the clear.",
-        ALGORITHMS,
-        check=_algorithms,
-    )
-    pepper_length: int = option(
-        "The length of a pepper, in characters.", 20, check=_pepper_length
-    )
-    rotation_policy: RotationPolicy = option(
-        "What makes a new pepper.", RotationPolicy.PER_SECONDS
-    )
-    delay: Duration = option(
-        "The age at which a pepper is replaced (``per_seconds``); at least 10 minutes.",
-        Duration(86400),
-        check=_positive,
-    )
-    requests: int = option(
-        "The number of lookups after which a pepper is replaced (``per_requests``), "
-        "though never before it is 10 minutes old.",
-        10000,
-        check=_positive,
-    )
-    grace: Duration = option(
-        "How long a replaced pepper is still answered; at least 10 minutes.",
-        Duration(600),
-        check=_positive,
-    )
-    refresh: Duration = option(
-        "How often stores are listed again.", Duration(900), check=_positive
-    )
-    directory: str | None = option(
-        "The folder of the index files.",
-        None,
-        default_note="``hashes`` beside the SQLite database",
-    )
-
-
-@frozen(kw_only=True)
-class AccountSection:
-    """Who may have an account here, and for how long."""
-
-    allow_only_trust_domains: bool = option(
-        "Whether only users of ``matrix.domain`` may register.", True
-    )
-    allowed_homeservers: tuple[str, ...] = option(
-        "Server names whose users may register besides; needs "
-        "``allowOnlyTrustDomains: false`` to have any effect; empty: all.",
-        (),
-    )
-    token_lifetime: Duration = option(
-        "How long an account token is good.", Duration(7 * 86400), check=_positive
-    )
-
-
-@frozen(kw_only=True)
-class TermsDocumentSection:
-    """A policy in one language."""
-
-    name: str = option("Its title.")
-    url: str = option("Where it can be read; a changed document needs a new URL.")
-
-
-@frozen(kw_only=True)
-class PolicySection:
-    """One policy."""
-
-    version: str = option("Its version.")
-    terms: Mapping[str, TermsDocumentSection] = option(
-        "Its documents, by language code.", check=_filled
-    )
-    regexp: tuple[str, ...] = option(
-        "Paths that need it, as regular expressions; empty: all that need a login.",
-        (),
-        check=_regexps,
-    )
-
-
-@frozen(kw_only=True)
-class TermsSection:
-    """Terms of service."""
-
-    policies: Mapping[str, PolicySection] = option("Policies by ID.", dict)
 
 
 @frozen(kw_only=True)

@@ -4,14 +4,10 @@ from typing import Any
 
 from attrs import frozen
 
+from mxisd.config.checks import positive
 from mxisd.model.destinations import countries
 from mxisd.model.requesters import Network
 from mxisd.model.settings import Duration, option
-
-
-def _positive(value: float) -> None:
-    if value <= 0:
-        raise ValueError("must be more than 0")
 
 
 def _countries(value: tuple[str, ...] | None) -> None:
@@ -117,12 +113,12 @@ class ViewSection:
 
 
 def _burst(count: int) -> Any:
-    return option("How many at once.", count, check=_positive)
+    return option("How many at once.", count, check=positive)
 
 
 def _every(seconds: int) -> Any:
     meaning = "The time after which there is one more."
-    return option(meaning, Duration(seconds), check=_positive)
+    return option(meaning, Duration(seconds), check=positive)
 
 
 @frozen(kw_only=True)

@@ -4,8 +4,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mxisd.config.lookups import LookupSection
 from mxisd.config.reference import Entry, entries, render
-from mxisd.config.sections import Config, LookupSection
+from mxisd.config.sections import Config
 from mxisd.config.structure import paths
 from tests.config.fakes import FakeLdapSettings
 from tests.config.test_structure import Tree

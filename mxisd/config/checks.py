@@ -1,0 +1,23 @@
+"""What single values may be, where several sections ask for the same."""
+
+from typing import Any
+
+
+def positive(value: float) -> None:
+    """
+    Judge a number.
+
+    :raise ValueError: If it is not more than 0.
+    """
+    if value <= 0:
+        raise ValueError("must be more than 0")
+
+
+def filled(value: Any) -> None:
+    """
+    Judge a text or a list.
+
+    :raise ValueError: If there is nothing in it.
+    """
+    if not value:
+        raise ValueError("must not be empty")
