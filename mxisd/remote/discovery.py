@@ -12,12 +12,7 @@ from mxisd.drivers.http import HttpClient
 from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
 from mxisd.ports import IRandom
-from mxisd.remote.destinations import (
-    Destination,
-    by_default,
-    by_services,
-    straight_to,
-)
+from mxisd.remote.destinations import Destination, by_default, by_services, straight_to
 from mxisd.remote.trails import Trail
 from mxisd.remote.well_known import WellKnowns
 

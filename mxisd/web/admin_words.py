@@ -32,6 +32,7 @@ from mxisd.model.overviews import (
 from mxisd.model.sessions import ValidationSession
 from mxisd.model.threepids import ThreePid
 from mxisd.web import fields, messages
+from mxisd.web.decoding import json_object
 from mxisd.web.exchange import Reply, json_reply
 
 PAGE_USUAL = 100
@@ -113,14 +114,14 @@ def _is_part(value: Any) -> bool:
 
 def binding(body: bytes) -> BindingMessage:
     """Read a binding; its user may be absent."""
-    content = messages.json_object(body)
+    content = json_object(body)
     owner = None if content.get("mxid") is None else fields.user_id(content, "mxid")
     return BindingMessage(fields.threepid(content), owner)
 
 
 def owned_binding(body: bytes) -> tuple[ThreePid, UserId]:
     """Read a binding."""
-    content = messages.json_object(body)
+    content = json_object(body)
     return fields.threepid(content), fields.user_id(content, "mxid")
 
 

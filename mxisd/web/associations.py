@@ -22,8 +22,9 @@ from mxisd.features.associations import (
 from mxisd.model.x_matrix import SignedRequest
 from mxisd.web import association_messages as messages
 from mxisd.web.authorization import token_of
+from mxisd.web.decoding import json_object
 from mxisd.web.exchange import Call, Reply, json_reply
-from mxisd.web.messages import EMPTY, json_object
+from mxisd.web.messages import EMPTY
 from mxisd.web.session_messages import parameters, wanted_languages
 
 UNBIND = "3pid/unbind"

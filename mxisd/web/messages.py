@@ -6,42 +6,29 @@ The names of JSON keys and query parameters stand here and nowhere else in ``web
 Source: Identity Service API v1.19; r0.3.0 for v1.
 """
 
-import json
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
 
 from attrs import frozen
 
-from mxisd.errors import (
-    BadJson,
-    InvalidParam,
-    MissingParams,
-    NotJson,
-    TooManyAddresses,
-)
+from mxisd.errors import InvalidParam, MissingParams, TooManyAddresses
 from mxisd.features.health import HealthReport, StoreHealth
 from mxisd.features.lookup import HashDetails
 from mxisd.model.identifiers import UserId
 from mxisd.model.secret import Secret
 from mxisd.model.terms import Policy
+from mxisd.web.decoding import json_object
 from mxisd.web.exchange import Reply, json_reply
 
 MAX_ADDRESSES = 10_000
-MAX_QUERY_PARAMETERS = 100
 
 LEGACY_VERSIONS = ("r0.1.0", "r0.2.0", "r0.2.1", "r0.3.0")
 VERSIONS = tuple(f"v1.{minor}" for minor in range(1, 20))
 
-NO_QUERY: Mapping[str, str] = {}
 EMPTY = json_reply({})
 UNSUCCESSFUL: Mapping[str, Any] = {"success": False}
-
-# JSON and percent-encoding can smuggle in what no text of ours may hold.
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 # --- Requests -------------------------------------------------------------------------
@@ -62,26 +49,6 @@ class LookupRequest:
     algorithm: str
     pepper: str
     addresses: Sequence[str]
-
-
-def parse_query(raw: bytes) -> Mapping[str, str]:
-    """
-    Read a query string; of a parameter given twice the first one counts.
-
-    :raise InvalidParam: If it is no UTF-8 text, or holds too many parameters.
-    """
-    try:
-        pairs = parse_qsl(
-            raw.decode(),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAX_QUERY_PARAMETERS,
-        )
-    except ValueError as error:
-        raise InvalidParam("The query string cannot be read.") from error
-    if any(_NO_TEXT.search(text) for pair in pairs for text in pair):
-        raise InvalidParam("The query string holds a NUL.")
-    return dict(reversed(pairs))
 
 
 def access_token(query: Mapping[str, str]) -> str | None:
@@ -126,55 +93,6 @@ def parse_bulk_lookup(body: bytes) -> Sequence[tuple[str, str]]:
     pairs = _list(json_object(body), "threepids")
     _check_count(pairs)
     return [_pair(pair) for pair in pairs]
-
-
-def json_object(body: bytes) -> Mapping[str, Any]:
-    """
-    Read a JSON object, whatever the content type says.
-
-    :raise NotJson: If the body is not JSON.
-    :raise BadJson: If it is JSON, yet no object, or holds what no text of ours may.
-    """
-    try:
-        text = body.decode()
-        content = _DECODER.decode(text)
-    except ValueError as error:
-        raise NotJson("The body is not JSON.") from error
-    except RecursionError as error:
-        raise BadJson("The body is nested too deeply.") from error
-    if not isinstance(content, dict):
-        raise BadJson("The body must be a JSON object.")
-    if "\\u" in text and any(map(_NO_TEXT.search, _all_texts(content))):
-        raise BadJson("The body holds a NUL or half of a character.")
-    return content
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise BadJson("An object in the body has the same key twice.")
-    return content
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
-
-
-def _all_texts(content: Any) -> Iterator[str]:
-    # No recursion: what the decoder could just read may be too deep for us.
-    pending = [content]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            pending.extend(item)
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
 
 
 def _parameter(query: Mapping[str, str], name: str) -> str:

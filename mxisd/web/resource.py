@@ -12,6 +12,7 @@ from twisted.web.server import NOT_DONE_YET
 from mxisd.errors import BodyTooLarge, MethodNotAllowed, UnknownEndpoint
 from mxisd.web import messages
 from mxisd.web.authorization import Auth, Gate, Origins, token_of
+from mxisd.web.decoding import NO_QUERY, parse_query
 from mxisd.web.errors import Refusals, refused
 from mxisd.web.exchange import Call, Reply
 from mxisd.web.matching import Match, Matcher
@@ -84,7 +85,7 @@ class Api(Resource):
 
     def _admit(self, request: Any, match: Match, route: Route) -> Call:
         raw_query = request.uri.partition(b"?")[2]
-        query = messages.parse_query(raw_query) if raw_query else messages.NO_QUERY
+        query = parse_query(raw_query) if raw_query else NO_QUERY
         origin = self._origins.of(request)
         user_id = token = None
         if route.auth is Auth.INBOUND:

@@ -25,7 +25,7 @@ from mxisd.model.destinations import Destination, dialled, mailbox
 from mxisd.model.secret import Secret
 from mxisd.model.sessions import ValidationSession
 from mxisd.model.threepids import EMAIL, MSISDN, IllegalThreePid
-from mxisd.web import messages
+from mxisd.web.decoding import json_object, parse_query
 from mxisd.web.exchange import Call, Reply, json_reply
 from mxisd.web.languages import accepted_languages, is_language
 
@@ -72,10 +72,10 @@ def parameters(call: Call, takes_query: bool) -> Mapping[str, Any]:
     if takes_query and body in (b"", b"null"):
         return call.query
     if body.startswith(b"{") or content_type == JSON_TYPE:
-        return messages.json_object(call.body)
+        return json_object(call.body)
     if content_type == FORM_TYPE or takes_query:
-        return messages.parse_query(body)
-    return messages.json_object(call.body)
+        return parse_query(body)
+    return json_object(call.body)
 
 
 def unescaped(query: Mapping[str, str]) -> Mapping[str, str]:
