@@ -12,8 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from mxisd.drivers import process
-from mxisd.drivers.process import Finished, NotExecutable, Processes, Program
+from mxisd.drivers.process import Finished, NotExecutable, Processes, Program, running
 from mxisd.errors import StoreUnavailable
 
 PATIENCE = 60.0
@@ -174,7 +173,7 @@ class EndTests(ProcessCase):
 
     async def test_one_that_will_not_go(self) -> None:
         """Who ignores the first signal gets another one."""
-        self.patch(process, "GRACE", 0.2)
+        self.patch(running, "GRACE", 0.2)
         script = f"trap '' TERM; echo $$ > {self.folder}/pid; while :; do sleep 1; done"
         self.assertIsNone((await self.run_sh(script, seconds=4)).code)
         pid = await self.pid_in("pid")
@@ -201,7 +200,7 @@ class EndTests(ProcessCase):
 
     async def test_one_whose_child_left_the_group(self) -> None:
         """Nobody waits for a daemon that keeps the pipe, and its turn is free again."""
-        self.patch(process, "GRACE", 0.2)
+        self.patch(running, "GRACE", 0.2)
         processes = self.made(1)
         script = f"setsid sh -c 'echo $$ > {self.folder}/pid; exec sleep 1000' & wait"
         finished = await processes.run(self.sh(script, seconds=4))
@@ -215,7 +214,7 @@ class EndTests(ProcessCase):
             finished = await self.run_sh(f"yes {redirection}", output_bytes=100_000)
             self.assertIn("more than 100000 bytes", finished.trouble)
             self.assertLess(len(finished.stdout), 300_000)
-            self.assertLessEqual(len(finished.stderr), process.STDERR_KEPT)
+            self.assertLessEqual(len(finished.stderr), running.STDERR_KEPT)
 
     async def test_cancelled(self) -> None:
         """Who does not wait any more ends it."""

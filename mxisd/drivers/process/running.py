@@ -1,24 +1,15 @@
-"""
-Programs that are run: bounded in number, time and output.
-
-No shell is involved. Each program leads a process group of its own, so that it ends
-together with whatever it started, and inherits no open file. ``setsid`` of util-linux
-or busybox makes the group; where it is missing, the program alone is ended.
-"""
+"""A program that runs, until it is gone."""
 
 import os
-import shutil
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
-
-from mxisd.errors import StoreUnavailable
 
 GRACE = 2.0
 """Seconds between the polite request to end and the other one."""
@@ -27,10 +18,6 @@ STDERR_KEPT = 16384
 """So many bytes of diagnostics are kept, from the beginning."""
 
 Take = Callable[[bytes], Awaitable[None]]
-
-
-class NotExecutable(Exception):
-    """There is no such program, or it may not be run; the message says which."""
 
 
 @frozen(kw_only=True)
@@ -69,103 +56,7 @@ class Finished:
     stderr: bytes = field(default=b"", repr=False)
 
 
-def found(program: str) -> str:
-    """
-    The path of a program, by path or by its name in ``PATH``.
-
-    :raise NotExecutable: If it cannot be run.
-    """
-    path = shutil.which(program)
-    if path is not None:
-        return path
-    if not os.path.exists(program):
-        raise NotExecutable("there is no such program")
-    raise NotExecutable("is no program that we may execute")
-
-
-class Processes:
-    """Runs programs, up to so many at the same time; others wait for their turn."""
-
-    def __init__(self, reactor: Any, limit: int) -> None:
-        """
-        Run nothing yet.
-
-        :param limit: How many may run at once; one that does not end counts until it
-            is gone.
-        """
-        self._reactor = reactor
-        self._turns = DeferredSemaphore(limit)
-        self._running: set[_Running] = set()
-        self._is_closed = False
-
-    async def run(self, program: Program) -> Finished:
-        """
-        Run a program; it is ended if nobody waits any more.
-
-        :raise NotExecutable: If it cannot be run.
-        :raise StoreUnavailable: If it could not be started.
-        """
-        return await self._run(program, None)
-
-    async def stream(self, program: Program, take: Take) -> Finished:
-        """
-        Run a program, and hand on what it prints as it comes.
-
-        The program waits while a part is being taken. What ``take`` raises ends it, and
-        is raised.
-
-        :raise NotExecutable: If it cannot be run.
-        :raise StoreUnavailable: If it could not be started.
-        """
-        return await self._run(program, take)
-
-    async def close(self) -> None:
-        """End everything, and wait until it is gone."""
-        self._is_closed = True
-        running = list(self._running)
-        for each in running:
-            each.stop("the server stops")
-        await DeferredList([each.gone() for each in running])
-
-    async def _run(self, program: Program, take: Take | None) -> Finished:
-        await self._turns.acquire()
-        try:
-            running = self._started(program, take)
-        except BaseException:
-            # Not at once: of a thousand that wait, each would be called by the last.
-            self._reactor.callLater(0, self._turns.release)
-            raise
-        self._running.add(running)
-        running.gone().addCallback(lambda _: self._over(running))
-        return await running.answer
-
-    def _started(self, program: Program, take: Take | None) -> "_Running":
-        if self._is_closed:
-            raise StoreUnavailable("the server stops")
-        argv = [found(program.argv[0]), *program.argv[1:]]
-        if (setsid := shutil.which("setsid")) is not None:
-            argv = [setsid, *argv]
-        environment = {os.fsencode(k): v.encode() for k, v in program.env.items()}
-        running = _Running(self._reactor, program, take)
-        try:
-            self._reactor.spawnProcess(
-                running,
-                argv[0],
-                [os.fsencode(argv[0]), *(each.encode() for each in argv[1:])],
-                env={**os.environb, **environment},
-            )
-        except OSError as error:
-            # Too many open files, or arguments that are too long.
-            reason = error.strerror or type(error).__name__
-            raise StoreUnavailable(f"could not be started: {reason}") from error
-        return running
-
-    def _over(self, running: "_Running") -> None:
-        self._running.discard(running)
-        self._turns.release()
-
-
-class _Running(ProcessProtocol):
+class Running(ProcessProtocol):
     """
     A program that runs.
 
@@ -173,6 +64,7 @@ class _Running(ProcessProtocol):
     """
 
     def __init__(self, reactor: Any, program: Program, take: Take | None) -> None:
+        """Wait for the process to be spawned."""
         self.answer: Deferred[Finished] = Deferred(lambda _: self._end())
         self._reactor = reactor
         self._program = program
@@ -204,6 +96,7 @@ class _Running(ProcessProtocol):
     # --- What the process does --------------------------------------------------------
 
     def connectionMade(self) -> None:
+        """Feed it, and watch the time."""
         transport: Any = self.transport
         self._pid = transport.pid
         self._start_timer()
@@ -211,6 +104,7 @@ class _Running(ProcessProtocol):
         transport.closeStdin()
 
     def outReceived(self, data: bytes) -> None:
+        """Keep or hand on what it prints."""
         if self._killing is not None:
             return
         if self._take is not None:
@@ -220,11 +114,13 @@ class _Running(ProcessProtocol):
             self._check_size(len(self._stdout))
 
     def errReceived(self, data: bytes) -> None:
+        """Keep the beginning of its diagnostics."""
         self._stderr += data[: STDERR_KEPT - len(self._stderr)]
         self._stderr_size += len(data)
         self._check_size(self._stderr_size)
 
     def processEnded(self, reason: Failure) -> None:
+        """Say how it went, and end what it has left behind."""
         self._is_gone = True
         self._stop_timer()
         if self._killing is not None:
