@@ -26,7 +26,7 @@ from mxisd.testing.stores import (
     ProfileContract,
     ThreePidLookupContract,
 )
-from mxisd.testing.stores import _questions as questions_to
+from mxisd.testing.stores.outage import questions_to
 from tests.integration.rest_stores import BackendProcess, RestCase
 from tests.tls import CertificateAuthority
 
