@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,9 +6,8 @@ from typing import Any
 
 from mxisd.errors import ConfigError, StoreUnavailable
 from mxisd.interfaces import IStoreFactory, Store
-from mxisd.model.login import Accepted, NoSuchUser
+from mxisd.model.login import NoSuchUser
 from mxisd.model.secret import Secret
-from mxisd.model.threepids import EMAIL, MSISDN
 from mxisd.testing.stores import (
     ALICE,
     ALICE_MAIL,
@@ -26,51 +24,13 @@ from mxisd.testing.stores import (
     ThreePidLookupContract,
 )
 from mxisd.testing.tools import GivenSection, ThreadlessReactor, tools_for_tests
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.plugin import getPlugins
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mxisd_csv_store.files import LOOK_SECONDS
-from mxisd_csv_store.passwords import Costs, PasswordHash
-from mxisd_csv_store.people import COLUMNS
-from mxisd_csv_store.stores import build, parse
-
-CHEAP = Costs(n=16, r=1, p=1)
-HEAD = ",".join(COLUMNS)
-
-
-def row(person: Person) -> list[str]:
-    """A person as the file has it."""
-    password = ""
-    if person.password is not None:
-        hashed = PasswordHash.of(Secret(person.password), b"salt" * 4, CHEAP)
-        password = str(hashed)
-    addresses = {
-        wanted: "; ".join(text for medium, text in person.threepids if medium == wanted)
-        for wanted in (EMAIL, MSISDN)
-    }
-    return [
-        person.username,
-        person.display_name or "",
-        password,
-        addresses[EMAIL],
-        addresses[MSISDN],
-        ";".join(person.roles),
-    ]
-
-
-def write(path: Path, people: Sequence[Person]) -> None:
-    """Write a file of people."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *map(row, people)])
-
-
-def store_of(path: Path, reactor: ThreadlessReactor | None = None) -> Store:
-    """The store of a file."""
-    settings = parse(GivenSection({"file": str(path)}))
-    return build(settings, tools_for_tests("csv", reactor=reactor))
+from tests.people_files import HEAD, store_of, write
 
 
 class CsvContractTests(
@@ -219,88 +179,6 @@ class FileTests(SynchronousTestCase):
         (line,) = self.log_lines()
         self.assertIn("5000 rows", line)
         self.assertLess(len(line), 2500)
-
-
-class SlowReactor(ThreadlessReactor):
-    """Its threads wait for the test."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jobs: list[tuple[Any, ...]] = []
-
-    def callInThreadWithCallback(self, *job: Any) -> None:
-        """Keep it for later."""
-        self.jobs.append(job)
-
-    def work(self) -> None:
-        """Do what was kept."""
-        while self.jobs:
-            super().callInThreadWithCallback(*self.jobs.pop(0))
-
-    def fail(self, error: Exception) -> None:
-        """Let what was kept end with an error."""
-        while self.jobs:
-            on_result, *_ = self.jobs.pop(0)
-            on_result(False, Failure(error))
-
-
-class ThreadTests(SynchronousTestCase):
-    """What takes long is done in threads."""
-
-    def setUp(self) -> None:
-        """A store whose threads wait."""
-        path = Path(self.mktemp())
-        write(path, PEOPLE)
-        self.reactor = SlowReactor()
-        self.store = store_of(path, self.reactor)
-
-    def ask(self) -> "Deferred[Any]":
-        """Look one person up."""
-        assert self.store.lookup is not None
-        question: Any = self.store.lookup.lookup(frozenset([ALICE_MAIL]))
-        return Deferred.fromCoroutine(question)
-
-    def test_all_wait_for_one_reading(self) -> None:
-        """Questions that come together read once, and each gets the answer."""
-        questions = [self.ask() for _ in range(3)]
-        self.assertEqual(len(self.reactor.jobs), 1)
-        self.reactor.work()
-        for question in questions:
-            self.assertEqual(
-                self.successResultOf(question), {ALICE_MAIL: ALICE.user_id}
-            )
-
-    def test_who_gives_up_does_not_stop_the_reading(self) -> None:
-        """A file that takes longer than a question may is read in the end."""
-        impatient, patient = self.ask(), self.ask()
-        impatient.cancel()
-        self.failureResultOf(impatient, CancelledError)
-        self.reactor.work()
-        self.successResultOf(patient)
-        self.successResultOf(self.ask())
-
-    def test_a_fault_reaches_all_who_asked(self) -> None:
-        """What nobody foresaw is raised, and the next question starts afresh."""
-        questions = [self.ask() for _ in range(2)]
-        self.reactor.fail(RuntimeError("a fault"))
-        for question in questions:
-            self.failureResultOf(question, RuntimeError)
-        again = self.ask()
-        self.reactor.work()
-        self.assertEqual(self.successResultOf(again), {ALICE_MAIL: ALICE.user_id})
-
-    def test_passwords_are_judged_in_a_thread(self) -> None:
-        """The server goes on while a password is hashed."""
-        self.ask()
-        self.reactor.work()
-        assert self.store.authenticator is not None
-        question: Any = self.store.authenticator.authenticate(
-            ALICE.user_id, Secret("wonderland")
-        )
-        verdict = Deferred.fromCoroutine(question)
-        self.assertNoResult(verdict)
-        self.reactor.work()
-        self.assertIsInstance(self.successResultOf(verdict), Accepted)
 
 
 class LoginTests(SynchronousTestCase):
