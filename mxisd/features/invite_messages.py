@@ -136,11 +136,9 @@ def invite_link(invite: Invite, sign_url: str, web_client: str | None) -> str | 
     client = web_client or invite.facts.get("org.matrix.web_client_location", "")
     if not _is_web(client):
         return None
-    private_key = encode_base64(invite.key.seed)
-    sign = {"token": invite.token, "private_key": private_key}
     query = {
         "email": invite.threepid.address,
-        "signurl": f"{sign_url}?{urlencode(sign)}",
+        **_signing(invite, sign_url),
         "room_name": invite.facts.get("room_name", ""),
         "room_avatar_url": invite.facts.get("room_avatar_url", ""),
         "inviter_name": invite.facts.get("sender_display_name", ""),
@@ -148,6 +146,15 @@ def invite_link(invite: Invite, sign_url: str, web_client: str | None) -> str | 
     }
     room = quote(invite.room_id, safe="")
     return f"{client.rstrip('/')}/#/room/{room}?{urlencode(query)}"
+
+
+def _signing(invite: Invite, sign_url: str) -> Mapping[str, str]:
+    # Of an invite that another server made, only its addressee may have the key.
+    if invite.key is None:
+        return {}
+    key = encode_base64(invite.key.seed)
+    sign = urlencode({"token": invite.token, "private_key": key})
+    return {"signurl": f"{sign_url}?{sign}"}
 
 
 def _is_web(url: str) -> bool:

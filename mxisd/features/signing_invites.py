@@ -60,8 +60,8 @@ class InviteSigning:
     def _key(self, invite: Invite, private_key: str) -> SigningKey | None:
         if not invite.is_pending:
             return None
-        if invite.ephemeral_key is not None:
-            return invite.ephemeral_key if invite.has_key(private_key) else None
+        if invite.key is not None:
+            return invite.key if invite.has_key(private_key) else None
         # Made elsewhere, where it was not recorded which key is whose. Any of them may
         # sign: it is the room that knows the right one, and takes no other.
         given = ephemeral_key(private_key)

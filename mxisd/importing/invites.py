@@ -30,7 +30,6 @@ from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.records.key_folders import EPHEMERAL, StoredKey, load_key
 
 NO_PRIVATE_KEY = "without their private key, which is not in the key store"
-BEGUN = "that sydent has begun to deliver, which are not delivered again"
 LONGEST_TIME = 15
 """Digits; what has more is no time."""
 
@@ -74,10 +73,9 @@ def sydent_invites(circumstances: Circumstances) -> Sequence[Part]:
             name="invites",
             table="invite_tokens",
             key="id",
-            columns="token, sender, medium, address, room_id, received_ts, sent_ts",
+            columns="token, sender, medium, address, room_id, received_ts",
             read=partial(_of_sydent, circumstances),
             write=write_invites,
-            remark=_about_end,
         ),
         Part(
             name="ephemeral keys",
@@ -190,7 +188,7 @@ def _stored(circumstances: Circumstances, serial: str) -> StoredKey | None:
 
 
 def _about_key(invite: Invite) -> str | None:
-    return NO_PRIVATE_KEY if invite.ephemeral_key is None else None
+    return NO_PRIVATE_KEY if invite.key is None else None
 
 
 # --- Sydent ---------------------------------------------------------------------------
@@ -204,11 +202,11 @@ def _of_sydent(
     address: Any,
     room_id: Any,
     received: Any,
-    sent: Any,
 ) -> Invite:
+    # Those with a sent_ts, too: sydent forgets an invite as soon as a homeserver has
+    # taken note of its owner, so whatever is still there has not arrived.
     person = threepid(medium, address)
     created_ms = circumstances.now_ms if received is None else number(received) * 1000
-    ended_ms = None if sent is None else circumstances.past(number(sent) * 1000)
     return Invite(
         token=text(token),
         threepid=person,
@@ -219,14 +217,7 @@ def _of_sydent(
         key=None,
         display_name=redacted(person),
         created_ms=circumstances.past(created_ms),
-        ended_ms=ended_ms,
-        # To whom, sydent does not tell.
-        ending=None if ended_ms is None else Ending.RESOLVED,
     )
-
-
-def _about_end(invite: Invite) -> str | None:
-    return None if invite.is_pending else BEGUN
 
 
 def _public_key(value: Any) -> bytes:

@@ -63,7 +63,7 @@ class Invite:
     A stored invite.
 
     :ivar token: What names it, in the room and here.
-    :ivar ephemeral_key: Its key; ``None`` if another server made it, and only its
+    :ivar key: Its ephemeral key; ``None`` if another server made it, and only its
         addressee has the private half.
     :ivar display_name: The address, redacted, for everybody in the room.
     :ivar ending: ``None`` while it is pending.
@@ -76,7 +76,7 @@ class Invite:
     sender: UserId
     facts: Mapping[str, str]
     languages: tuple[str, ...]
-    ephemeral_key: SigningKey | None = field(alias="key")
+    key: SigningKey | None
     display_name: str
     created_ms: int
     ended_ms: int | None = None
@@ -88,23 +88,12 @@ class Invite:
         """Whether its addressee is still unknown."""
         return self.ending is None
 
-    @property
-    def key(self) -> SigningKey:
-        """
-        The ephemeral key of an invite that was made here.
-
-        :raise ValueError: If another server made it, and told its addressee alone.
-        """
-        if self.ephemeral_key is None:
-            raise ValueError("this invite's key is not here")
-        return self.ephemeral_key
-
     def has_key(self, private_key: str) -> bool:
         """Whether this is its ephemeral private key, in any base64 spelling."""
         given = key_bytes(private_key)
-        if given is None or self.ephemeral_key is None:
+        if given is None or self.key is None:
             return False
-        return compare_digest(given, self.ephemeral_key.seed)
+        return compare_digest(given, self.key.seed)
 
 
 def ephemeral_key(private_key: str) -> SigningKey | None:

@@ -76,7 +76,7 @@ def invite_of(
 
 def invite_row(invite: Invite) -> Row:
     """The parameters of :data:`ADD_INVITE`."""
-    key = invite.ephemeral_key
+    key = invite.key
     return (
         invite.token,
         invite.threepid.medium,

@@ -124,16 +124,16 @@ def stored(invite: Invite, public_key: str, base_url: str) -> Reply:
     :param public_key: The long-term one.
     :param base_url: Where homeservers find this version of the API.
     """
-    keys = f"{base_url}/pubkey"
+    place = f"{base_url}/pubkey"
+    keys = {public_key: f"{place}/isvalid"}
+    if invite.key is not None:
+        keys[invite.key.public_key] = f"{place}/ephemeral/isvalid"
     return json_reply(
         {
             "token": invite.token,
             "public_keys": [
-                {"public_key": public_key, "key_validity_url": f"{keys}/isvalid"},
-                {
-                    "public_key": invite.key.public_key,
-                    "key_validity_url": f"{keys}/ephemeral/isvalid",
-                },
+                {"public_key": key, "key_validity_url": url}
+                for key, url in keys.items()
             ],
             # Homeservers prefer it for what older ones read in a room.
             "public_key": public_key,

@@ -23,7 +23,7 @@ from mxisd.records.invite_messages import InviteMessageRecords
 from mxisd.records.invites import InviteRecords
 from tests.features.session_doubles import RecordingNotifier
 from tests.records.instant import InstantDatabase
-from tests.records.invite_contract import INVITE, MAIL, OWNER
+from tests.records.invite_contract import INVITE, KEY, MAIL, OWNER
 
 SIGN = "https://id.example.org/sign"
 
@@ -164,8 +164,16 @@ class NoticeTests(SynchronousTestCase):
         sign, _, given = values["signurl"][0].partition("?")
         self.assertEqual(sign, SIGN)
         key = parse_qs(given)["private_key"][0]
-        self.assertEqual(decode_base64(key), INVITE.key.seed)
+        self.assertEqual(decode_base64(key), KEY.seed)
         self.assertEqual(parse_qs(given)["token"], ["first"])
+
+    def test_an_invite_that_another_server_made(self) -> None:
+        """It is opened all the same; only its addressee has what it takes to sign."""
+        link = invite_link(evolve(INVITE, key=None), SIGN, "https://app")
+        assert link is not None
+        _, _, query = urlsplit(link).fragment.partition("?")
+        self.assertEqual(parse_qs(query)["email"], [MAIL.address])
+        self.assertNotIn("signurl", query)
 
     def test_the_operators_client_goes_first(self) -> None:
         """Whatever the homeserver says."""

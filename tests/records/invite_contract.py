@@ -19,6 +19,7 @@ from mxisd.records.invites import ADOPT_KEY, InviteRecords
 MAIL = canonical("email", "Strauß@example.org")
 OTHER = canonical("email", "other@example.org")
 OWNER = UserId.parse("@owner:Owner.org")
+KEY = SigningKey("0", bytes(range(32)))
 INVITE = Invite(
     token="first",
     threepid=MAIL,
@@ -26,7 +27,7 @@ INVITE = Invite(
     sender=UserId.parse("@Sänder:example.org"),
     facts={"room_name": "Ü\n<b>", "any.thing": "[1]"},
     languages=("de", "en-GB"),
-    key=SigningKey("0", bytes(range(32))),
+    key=KEY,
     display_name="str...@exa...",
     created_ms=2**50,
 )
@@ -102,7 +103,7 @@ class InvitesContract:
 
     async def test_a_key_lives_as_long_as_its_invite(self) -> None:
         """No longer, and no other key does."""
-        key = key_bytes(INVITE.key.public_key)
+        key = key_bytes(KEY.public_key)
         assert key is not None
         self.assertFalse(self.invites.is_live_key(key))
         await self.invites.add_invite(INVITE, 0)

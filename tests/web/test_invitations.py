@@ -400,7 +400,7 @@ class SigningTests(InvitationCase):
         self.stored = self.store()
         records = InviteRecords(self.world.invite_database)
         invite = records.invite(self.stored["token"])
-        assert invite is not None
+        assert invite is not None and invite.key is not None
         self.request = {
             "mxid": "@eve:far.org",
             "token": self.stored["token"],
