@@ -1,96 +1,62 @@
 """``mxisd``: commands for operators, beside ``twistd mxisd``, which is the server."""
 
+import os
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
-from twisted.python import usage
 
 from mxisd import __version__
-from mxisd.config.sections import Config
+from mxisd.console.arguments import OneLineParser, add_commands
+from mxisd.console.client import CommandFailed
+from mxisd.console.commands import Console
+from mxisd.console.printing import Printer
+from mxisd.console.server import TOKEN_VARIABLE, admin_client
 from mxisd.errors import RecordsUnavailable
 from mxisd.importing.refusing import ImportRefused
 from mxisd.importing.running import Wishes, run_import
-from mxisd.tap import Options as ServerOptions
+from mxisd.model.secret import Secret
+from mxisd.tap import configuration
 
-FAILED, MISUSED = 1, 2
-"""Exit codes besides 0; a configuration that is refused is 1, too."""
-
-
-class _OwnOptions(usage.Options):
-    def opt_version(self) -> NoReturn:
-        """Print the version, and exit."""
-        print(f"mxisd {__version__}")
-        raise SystemExit(0)
+FAILED = 1
+"""The exit code if a command failed, or the configuration is refused."""
 
 
-class ImportOptions(_OwnOptions):
-    """The options of ``mxisd import``."""
-
-    longdesc = (
-        "Take over the data of another identity server. FILE is an SQLite file of "
-        "mxisd, ma1sd or sydent, sydent's configuration, or a file with sydent's "
-        "signing key. It is never changed."
-    )
-    optParameters = [  # noqa: RUF012
-        ["config", "c", None, "The configuration of the server that is to have it."],
-        ["keys", "k", None, "The key store of mxisd or ma1sd, if it is not key.path."],
-    ]
-    optFlags = [  # noqa: RUF012
-        ["dry-run", None, "Report what would be taken, and change nothing."],
-        ["replace-key", None, "Let sydent's signing key replace the current one."],
-    ]
-
-    def getSynopsis(self) -> str:
-        """The first line of the help."""
-        return "Usage: mxisd import [-c CONFIG] [options] FILE"
-
-    def parseArgs(self, file: str) -> None:  # type: ignore[override]
-        """Take the file's name."""
-        self["file"] = file
-
-
-class Options(_OwnOptions):
-    """The options of ``mxisd``."""
-
-    synopsis = "Usage: mxisd COMMAND [options]"
-    subCommands = [  # noqa: RUF012
-        ["import", None, ImportOptions, "Take over another server's data."],
-    ]
-
-    def postOptions(self) -> None:
-        """Insist on a command."""
-        if self.subCommand is None:
-            raise usage.UsageError("name a command: import")
+Work = Callable[[Any], Coroutine[Any, Any, None]]
+"""Gets the reactor."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and exit."""
-    options = Options()
-    try:
-        options.parseOptions(sys.argv[1:] if arguments is None else arguments)
-    except usage.UsageError as error:
-        _tell(f"mxisd: {error}")
-        raise SystemExit(MISUSED) from error
-    chosen = options.subOptions
-    config = _config(chosen["config"])
-    wishes = Wishes(
-        file=Path(chosen["file"]),
-        keys=None if chosen["keys"] is None else Path(chosen["keys"]),
-        is_dry_run=bool(chosen["dry-run"]),
-        is_replacing_key=bool(chosen["replace-key"]),
+    chosen = _parser().parse_args(arguments)
+    _run_to_the_end(chosen.make(chosen))
+
+
+def _parser() -> ArgumentParser:
+    parser = OneLineParser(
+        prog="mxisd", description="Commands for the operator of an mxisd server."
     )
-    _run_to_the_end(lambda reactor: _import(wishes, config, reactor))
+    parser.add_argument("--version", action="version", version=f"mxisd {__version__}")
+    choices = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.set_defaults(make=_asking)
+    add_commands(choices)
+    _add_import(choices.add_parser("import", help="take over another server's data"))
+    return parser
 
 
-def _run_to_the_end(command: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+def _run_to_the_end(work: Work) -> None:
     ended: list[bool] = []
 
     async def run(reactor: Any) -> None:
-        await command(reactor)
+        try:
+            await work(reactor)
+        except (CommandFailed, ImportRefused, RecordsUnavailable) as error:
+            _tell(f"mxisd: {error}")
+            raise SystemExit(FAILED) from error
         ended.append(True)
 
     try:
@@ -103,19 +69,60 @@ def _run_to_the_end(command: Callable[[Any], Coroutine[Any, Any, None]]) -> None
         raise
 
 
-async def _import(wishes: Wishes, config: Config, reactor: Any) -> None:
-    try:
-        await run_import(wishes, config, reactor, print, _tell)
-    except (ImportRefused, RecordsUnavailable) as error:
-        _tell(f"mxisd: {error}")
-        raise SystemExit(FAILED) from error
+# --- Import ---------------------------------------------------------------------------
 
 
-def _config(path: str | None) -> Config:
-    """Read the configuration as the server does; what is wrong with it is printed."""
-    options = ServerOptions()
-    options.parseOptions([] if path is None else ["--config", path])
-    return options.config
+def _add_import(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Take over the data of another identity server. FILE is an SQLite file of "
+        "mxisd, ma1sd or sydent, sydent's configuration, or a file with sydent's "
+        "signing key. It is never changed."
+    )
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("-c", "--config", help="of the server that is to have it")
+    parser.add_argument(
+        "-k",
+        "--keys",
+        type=Path,
+        help="the key store of mxisd or ma1sd, if it is not key.path",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="report only, and change nothing"
+    )
+    parser.add_argument(
+        "--replace-key",
+        action="store_true",
+        help="let sydent's signing key replace the current one",
+    )
+    parser.set_defaults(make=_importing)
+
+
+def _importing(chosen: Namespace) -> Work:
+    config = configuration(chosen.config)
+    wishes = Wishes(
+        file=chosen.file,
+        is_dry_run=chosen.dry_run,
+        is_replacing_key=chosen.replace_key,
+        keys=chosen.keys,
+    )
+    return lambda reactor: run_import(wishes, config, reactor, print, _tell)
+
+
+# --- Questions to a server ------------------------------------------------------------
+
+
+def _asking(chosen: Namespace) -> Work:
+    variable = os.environ.get(TOKEN_VARIABLE)
+    token = Secret(variable) if variable else None
+    knows_all = chosen.config is None and chosen.url is not None and token is not None
+    config = None if knows_all else configuration(chosen.config)
+    printer = Printer(chosen.json, print, _tell)
+
+    async def work(reactor: Any) -> None:
+        client = admin_client(config, chosen.url, token, reactor)
+        await chosen.run(Console(client, printer, reactor), chosen)
+
+    return work
 
 
 def _tell(line: str) -> None:

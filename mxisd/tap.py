@@ -19,7 +19,7 @@ from mxisd.config.dump import dump
 from mxisd.config.loader import Loaded, load
 from mxisd.config.sections import Config
 from mxisd.errors import ConfigError, Problem, RecordsUnavailable
-from mxisd.interfaces import IMessageSenderFactory, IStoreFactory
+from mxisd.interfaces import IStoreFactory
 from mxisd.logs import log_observer, with_level_of
 from mxisd.plugins import find_factories, find_senders, log_problem
 from mxisd.selfcheck import problems_of_stores
@@ -52,7 +52,7 @@ class Options(usage.Options):
         """Read the configuration; what is wrong with it is printed, a line each."""
         path = self["config"] or _default_file()
         self.factories = find_factories(_tell)
-        loaded = _load(path, self.factories, find_senders(_tell))
+        loaded = _load(path, self.factories)
         _report(path, "warning: ", loaded.warnings)
         if self["dump-config"]:
             print(dump(loaded.config), end="")
@@ -109,6 +109,15 @@ def makeService(options: Options) -> IService:
     return root
 
 
+def configuration(path: str | None) -> Config:
+    """
+    Read a configuration for a command beside the server; only problems are printed.
+
+    :param path: ``None``: the file that the server would read.
+    """
+    return _load(path or _default_file(), find_factories(_tell)).config
+
+
 def _default_file() -> str:
     found = [name for name in DEFAULT_FILES if Path(name).exists()]
     if found:
@@ -116,11 +125,7 @@ def _default_file() -> str:
     _refuse("mxisd", [Problem("-c", f"name a configuration file ({DEFAULT_FILES[0]})")])
 
 
-def _load(
-    path: str,
-    factories: Mapping[str, IStoreFactory],
-    sender_factories: Mapping[str, IMessageSenderFactory],
-) -> Loaded:
+def _load(path: str, factories: Mapping[str, IStoreFactory]) -> Loaded:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -131,7 +136,7 @@ def _load(
             environment=os.environ,
             read_file=lambda name: Path(name).read_text(encoding="utf-8"),
             factories=factories,
-            sender_factories=sender_factories,
+            sender_factories=find_senders(_tell),
         )
         logging = with_level_of(os.environ, loaded.config.logging)
         return evolve(loaded, config=evolve(loaded.config, logging=logging))

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import mxisd
 from mxisd.config.loader import Loaded, load
 from mxisd.config.upcoming import NEEDLESS, RENAMED
+from mxisd.console.arguments import COMMANDS
 from mxisd.model.threepids import ThreePid, canonical
 from mxisd.plugins import find_factories, find_senders
 from mxisd.web.errors import ANSWERS
@@ -132,6 +133,12 @@ class ApiTests(SynchronousTestCase):
         everything = Doors(v1=True, v2=True, admin=True, ma1sd_internal=True)
         for route in routes(endpoints, everything):
             self.assertIn(f"``{route.method} {route.template.rstrip('/')}``", page)
+
+    def test_every_command_is_named(self) -> None:
+        """Nothing can be typed that the page does not list."""
+        page = text_of("docs/admin.rst")
+        for command in COMMANDS:
+            self.assertIn(f"``mxisd {command.words}``", page)
 
     def test_every_error_is_named(self) -> None:
         """The table of errors has what the code answers, and nothing else."""

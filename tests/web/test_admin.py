@@ -59,6 +59,23 @@ class AdminCase(ApiTestCase):
         self.assert_refused(answer, status, errcode)
         return str(answer.content["error"])
 
+    def index(self, build_error: Exception | None = None) -> Source:
+        """An index of one store."""
+        world, files, staff = self.world, Files(), Source({BOB: BOB_ID})
+        files.error = build_error
+        world.hash_index = HashIndex(
+            PepperPolicy(length=20, grace_ms=0, max_age_ms=1),
+            Sources({"staff": staff}, files, world.clock),
+            files,
+            Peppers(),
+            Bindings(),
+            world.random,
+            world.clock,
+        )
+        self.done(world.hash_index.start())
+        self.restart()
+        return staff
+
     def done(self, work: Any) -> Any:
         """Wait for something of the features."""
         return self.successResultOf(Deferred.fromCoroutine(work))
@@ -324,22 +341,6 @@ class SessionTests(AdminCase):
 
 class IndexTests(AdminCase):
     """The hash index, and the state of everything."""
-
-    def index(self) -> Source:
-        """An index of one store."""
-        world, files, staff = self.world, Files(), Source({BOB: BOB_ID})
-        world.hash_index = HashIndex(
-            PepperPolicy(length=20, grace_ms=0, max_age_ms=1),
-            Sources({"staff": staff}, files, world.clock),
-            files,
-            Peppers(),
-            Bindings(),
-            world.random,
-            world.clock,
-        )
-        self.done(world.hash_index.start())
-        self.restart()
-        return staff
 
     def test_a_rebuild(self) -> None:
         """It goes on after the answer; how far it is can be seen."""

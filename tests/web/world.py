@@ -204,7 +204,7 @@ class World:
                 invitations,
                 self.clock,
             ),
-            sessions=SessionAdmin(overviews, interventions, SessionRecords(database)),
+            sessions=SessionAdmin(overviews, interventions, self.session_records()),
             hashes=HashAdmin(self.hash_index, self.tasks.spawn),
             health=Health(self.pulse, {"staff": self.store}, frozenset),
         )
@@ -303,6 +303,10 @@ class World:
     def invite_records(self) -> InviteRecords:
         """The invites on record."""
         return InviteRecords(self.invite_database)
+
+    def session_records(self) -> SessionRecords:
+        """The sessions that operators see."""
+        return SessionRecords(self.invite_database)
 
     def _signing(self) -> InviteSigning:
         return InviteSigning(self.invite_records(), TwoKeys(), "example.org")

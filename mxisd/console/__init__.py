@@ -1,0 +1,1 @@
+"""The commands of ``mxisd`` that ask a server: what its operator sees and changes."""
