@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 from attrs import define, field, frozen
@@ -16,6 +17,7 @@ from mxisd.config.structure import read
 from mxisd.config.upcoming import UPCOMING, Settled, postponed, settle
 from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import IMessageSenderFactory, IStoreFactory
+from mxisd.model.requesters import OURSELVES
 from mxisd.model.settings import Duration
 
 T = TypeVar("T")
@@ -174,7 +176,8 @@ class _Loading:
         return config
 
     def _judged(self, config: Config) -> Config:
-        if config.public_url.startswith("http:"):
+        public = urlsplit(config.public_url)
+        if public.scheme == "http" and public.hostname not in OURSELVES:
             text = "clients and homeservers want https; http is good for tests only"
             self.warnings.append(Problem("server.publicUrl", text))
         if config.internal.enabled and config.admin.token is None:

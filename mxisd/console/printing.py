@@ -10,7 +10,10 @@ from typing import Any
 from attrs import frozen
 
 TIME = "_ts"
-"""How the names of times end; ``ts`` alone is one, too."""
+"""How the names of times end."""
+
+TIMES = frozenset({"ts", "not_after", "not_before"})
+"""What else is a time."""
 
 
 @frozen
@@ -84,7 +87,7 @@ def _text(key: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    if key.endswith(TIME) or key == TIME[1:]:
+    if key.endswith(TIME) or key in TIMES:
         return _time(value)
     # Nobody's text may move the cursor of a terminal.
     return "".join(each if each.isprintable() else "?" for each in str(value))

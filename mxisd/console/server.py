@@ -9,11 +9,11 @@ from mxisd.config.sections import Config
 from mxisd.console.client import AdminClient, CommandFailed
 from mxisd.drivers.http import http_clients
 from mxisd.errors import ConfigError
+from mxisd.model.requesters import OURSELVES
 from mxisd.model.secret import Secret
 
 TOKEN_VARIABLE = "MXISD_ADMIN_TOKEN"  # noqa: S105
 ANY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-OURSELVES = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def admin_client(

@@ -23,6 +23,8 @@ AT_ONCE = 5
 TRIES = 24
 """About fifteen hours."""
 
+ANSWER_LENGTH = 500
+
 SENT, GIVEN_UP = "sent", "given up"
 
 log = Logger()
@@ -83,22 +85,23 @@ class InviteMessages:
                 count=failures + 1,
                 error=error,
             )
-            await self._failed(invite.token, failures + 1)
+            await self._failed(invite.token, failures + 1, str(error))
         except CancelledError:
             raise
-        except Exception:
+        except Exception as error:
             # Otherwise it would be tried again every second.
             log.failure("a message about an invite could not be sent")
-            await self._failed(invite.token, failures + 1)
+            await self._failed(invite.token, failures + 1, type(error).__name__)
         else:
             await self._records.message_ended(invite.token, SENT, self._now_ms())
 
-    async def _failed(self, token: str, failures: int) -> None:
+    async def _failed(self, token: str, failures: int, answer: str) -> None:
         now_ms = self._now_ms()
         if failures >= TRIES:
             await self._records.message_ended(token, GIVEN_UP, now_ms)
         else:
-            await self._records.message_failed(token, now_ms + delay_ms(failures))
+            due_ms = now_ms + delay_ms(failures)
+            await self._records.message_failed(token, due_ms, answer[:ANSWER_LENGTH])
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)

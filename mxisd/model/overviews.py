@@ -86,7 +86,7 @@ class Errand:
     :ivar recipient: The homeserver, or the medium.
     :ivar due_ms: When it is tried next, or was.
     :ivar outcome: ``None`` while it is tried.
-    :ivar answer: The last one; ``None`` if there was none, and for messages.
+    :ivar answer: The last one, or why there was none; ``None`` if all went well.
     """
 
     recipient: str

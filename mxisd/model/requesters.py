@@ -15,6 +15,9 @@ from attrs import frozen
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+OURSELVES = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts in URLs that do not leave this machine."""
+
 
 @frozen
 class Origin:

@@ -73,13 +73,13 @@ class Notifier:
             await self._send(notice)
         except MessageNotSent as error:
             log.warn(
-                "A {kind} was not sent by {medium}: {reason}",
+                "{kind} not sent by {medium}: {reason}",
                 kind=kind,
                 medium=medium,
                 reason=str(error),
             )
             raise
-        log.info("A {kind} was sent by {medium}", kind=kind, medium=medium)
+        log.info("{kind} sent by {medium}", kind=kind, medium=medium)
 
     async def _send(self, notice: Notice) -> None:
         channel = self.channels.get(notice.threepid.medium)

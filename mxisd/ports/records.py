@@ -187,7 +187,7 @@ class IInviteMessageRecords(Interface):
     def due_messages(now_ms: int, limit: int) -> Sequence[tuple[Invite, int]]:
         """What is due, and how often it has failed, at once."""
 
-    def message_failed(token: str, due_ms: int) -> Awaitable[None]:
+    def message_failed(token: str, due_ms: int, answer: str) -> Awaitable[None]:
         """Remember a failure, and when to try again."""
 
     def message_ended(token: str, outcome: str, now_ms: int) -> Awaitable[None]:

@@ -15,7 +15,7 @@ PENDING = "SELECT token FROM invites WHERE token = ? AND ending IS NULL"
 RESEND_MESSAGE = (
     "INSERT INTO invite_messages (token, failures, due_ms) VALUES (?, 0, ?) "
     "ON CONFLICT (token) DO UPDATE SET failures = 0, due_ms = excluded.due_ms, "
-    "ended_ms = NULL, outcome = NULL"
+    "ended_ms = NULL, outcome = NULL, answer = NULL"
 )
 RESEND_DELIVERY = (
     "UPDATE deliveries SET failures = 0, due_ms = ?, ended_ms = NULL, outcome = NULL, "

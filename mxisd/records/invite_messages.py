@@ -15,7 +15,8 @@ DUE_MESSAGES = (
     "WHERE outcome IS NULL AND due_ms <= ? ORDER BY due_ms LIMIT ?"
 )
 MESSAGE_FAILED = (
-    "UPDATE invite_messages SET failures = failures + 1, due_ms = ? WHERE token = ?"
+    "UPDATE invite_messages SET failures = failures + 1, due_ms = ?, answer = ? "
+    "WHERE token = ?"
 )
 MESSAGE_ENDED = (
     "UPDATE invite_messages SET ended_ms = ?, outcome = ? "
@@ -41,9 +42,9 @@ class InviteMessageRecords:
             for token, failures in self._database.rows(DUE_MESSAGES, now_ms, limit)
         ]
 
-    async def message_failed(self, token: str, due_ms: int) -> None:
+    async def message_failed(self, token: str, due_ms: int, answer: str) -> None:
         """Remember a failure, and when to try again."""
-        await self._run(MESSAGE_FAILED, due_ms, token)
+        await self._run(MESSAGE_FAILED, due_ms, answer, token)
 
     async def message_ended(self, token: str, outcome: str, now_ms: int) -> None:
         """Remember the end."""

@@ -87,7 +87,7 @@ SESSIONS = _Table(
 )
 _INVITES = (
     f"SELECT {', '.join(f'i.{each}' for each in COLUMNS.split(', '))}, "  # noqa: S608
-    "m.failures, m.due_ms, m.ended_ms, m.outcome, "
+    "m.failures, m.due_ms, m.ended_ms, m.outcome, m.answer, "
     "d.server, d.failures, d.due_ms, d.ended_ms, d.outcome, d.answer "
     "FROM invites i LEFT JOIN invite_messages m ON m.token = i.token "
 )
@@ -169,7 +169,7 @@ def _association(
 
 def _overview(*row: Any) -> InviteOverview:
     invite = invite_of(*row[:_INVITE_WIDTH])
-    message, delivery = row[_INVITE_WIDTH : _INVITE_WIDTH + 4], row[_INVITE_WIDTH + 4 :]
+    message, delivery = row[_INVITE_WIDTH : _INVITE_WIDTH + 5], row[_INVITE_WIDTH + 5 :]
     return InviteOverview(
         invite=invite,
         message=_errand(invite.threepid.medium, *message),
@@ -183,7 +183,7 @@ def _errand(
     due_ms: int,
     ended_ms: int | None,
     outcome: str | None,
-    answer: str | None = None,
+    answer: str | None,
 ) -> Errand | None:
     if recipient is None or failures is None:
         return None

@@ -139,13 +139,22 @@ class WarningTests(SynchronousTestCase):
     """What the owner of a good configuration should know."""
 
     def test_http_in_public(self) -> None:
-        """Clients want https; homeservers of one's own may be asked by http."""
+        """Clients want https, but on one machine; homeservers may be asked by http."""
         ((line, path, text),) = remarks("server: {publicUrl: 'http://example.org'}")
         self.assertEqual((line, path), (3, "server.publicUrl"))
         self.assertIn("https", text)
+        self.assertEqual(remarks("server: {publicUrl: 'http://127.0.0.1:8090'}"), [])
         entry = "{name: example.org, value: 'http://synapse:8008'}"
         text = f"dns: {{overwrite: {{homeserver: {{federation: [{entry}]}}}}}}"
         self.assertEqual(remarks(text), [])
+
+    def test_ma1sds_door_without_a_token(self) -> None:
+        """It stays closed, which its friends should know."""
+        ((_, path, text),) = remarks("internal: {enabled: true}")
+        self.assertEqual(path, "internal.enabled")
+        self.assertIn("admin.token", text)
+        token = "admin: {token: 0123456789abcdef}\n"
+        self.assertEqual(remarks(f"{token}internal: {{enabled: true}}"), [])
 
     def test_peppers_live_ten_minutes(self) -> None:
         """Shorter times, as ma1sd's files have them, are raised."""

@@ -149,7 +149,7 @@ class ProvingTests(SynchronousTestCase):
     def assert_discreet(self, *more: str) -> None:
         """Neither addresses nor secrets are in the log."""
         log = self.server.log.read_text(encoding="utf-8")
-        self.assertIn("was sent by", log)
+        self.assertIn("ValidationNotice sent by", log)
         tokens = [link.partition("token=")[2] for link in self._links()]
         for secret in (CLIENT, ADDRESS, "447700900001", *tokens, *more):
             self.assertNotIn(secret, log)

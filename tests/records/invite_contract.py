@@ -210,7 +210,7 @@ class InvitesContract:
         await self.invites.add_invite(INVITE, 5)
         self.assertEqual(self.due_messages(4), [])
         self.assertEqual(self.messages.due_messages(5, 9), [(INVITE, 0)])
-        await self.messages.message_failed("first", 20)
+        await self.messages.message_failed("first", 20, "busy")
         self.assertEqual(self.due_messages(19), [])
         self.assertEqual(self.messages.due_messages(20, 9), [(INVITE, 1)])
         await self.messages.expedite_messages(6)

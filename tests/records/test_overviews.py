@@ -216,7 +216,7 @@ class InterventionTests(RecordsCase):
         """Whether it had been sent, given up, or was never there; not after the end."""
         messages = InviteMessageRecords(self.database)
         await self.invites.add_invite(INVITE, 0)
-        await messages.message_failed("first", 2**40)
+        await messages.message_failed("first", 2**40, "busy")
         await messages.message_ended("first", "given up", 5)
         self.assertTrue(await self.interventions.resend_message("first", 7))
         self.assertEqual(messages.due_messages(7, 9), [(INVITE, 0)])

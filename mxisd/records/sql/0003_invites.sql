@@ -39,6 +39,7 @@ CREATE TABLE invite_messages (
     failures BIGINT NOT NULL,
     due_ms BIGINT NOT NULL,
     ended_ms BIGINT,
-    outcome TEXT
+    outcome TEXT,
+    answer TEXT
 );
 CREATE INDEX invite_messages_due ON invite_messages (due_ms) WHERE outcome IS NULL;

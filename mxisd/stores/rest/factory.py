@@ -13,6 +13,7 @@ from mxisd.drivers.http.own_client import OwnClient, TlsFiles, own_client
 from mxisd.interfaces import ISection, IThreePidLookup, Store, Tools
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import SearchBy
+from mxisd.model.requesters import OURSELVES
 from mxisd.model.threepids import EMAIL, canonical
 from mxisd.stores.closing import Closing
 from mxisd.stores.rest.directory import RestDirectory
@@ -23,8 +24,6 @@ from mxisd.stores.rest.lookup import BulkLookup, SingleLookup
 from mxisd.stores.rest.profile import RestProfile
 from mxisd.stores.rest.self_check import RestSelfCheck, Try
 from mxisd.stores.rest.settings import EndpointSettings, RestSettings, judged
-
-OURSELVES = ("localhost", "127.0.0.1")
 
 log = Logger()
 
