@@ -11,14 +11,15 @@ from attrs import frozen
 from twisted.web.http_headers import Headers
 
 from mxisd.errors import Forbidden, InvalidParam, MissingParams
-from mxisd.model.identifiers import IllegalIdentifier, UserId
-from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.model.identifiers import UserId
+from mxisd.model.threepids import ThreePid
 from mxisd.model.x_matrix import (
     IllegalXMatrix,
     XMatrix,
     is_x_matrix,
     parse_x_matrix,
 )
+from mxisd.web import fields
 from mxisd.web.session_messages import SessionKey, session_key
 
 
@@ -45,7 +46,7 @@ class UnbindMessage:
 
 def bind(content: Mapping[str, Any]) -> BindMessage:
     """Read what to publish."""
-    return BindMessage(session_key(content), _user_id(content))
+    return BindMessage(session_key(content), fields.user_id(content, "mxid"))
 
 
 def unbind(content: Mapping[str, Any]) -> UnbindMessage:
@@ -53,7 +54,7 @@ def unbind(content: Mapping[str, Any]) -> UnbindMessage:
     has_session = any(content.get(key) is not None for key in ("sid", "client_secret"))
     return UnbindMessage(
         _threepid(content),
-        _user_id(content),
+        fields.user_id(content, "mxid"),
         session_key(content) if has_session else None,
     )
 
@@ -72,32 +73,10 @@ def signatures(headers: Headers) -> Sequence[XMatrix]:
         raise Forbidden(f"Invalid homeserver signature: {error}.") from error
 
 
-def _user_id(content: Mapping[str, Any]) -> UserId:
-    text = _text(content, "mxid", "mxid")
-    try:
-        return UserId.parse(text)
-    except IllegalIdentifier as error:
-        raise InvalidParam("mxid is not a Matrix user ID.") from error
-
-
 def _threepid(content: Mapping[str, Any]) -> ThreePid:
     value = content.get("threepid")
     if value is None:
         raise MissingParams("threepid is missing.")
     if not isinstance(value, dict):
         raise InvalidParam("threepid must be an object.")
-    medium = _text(value, "medium", "threepid.medium")
-    address = _text(value, "address", "threepid.address")
-    try:
-        return canonical(medium, address)
-    except IllegalThreePid as error:
-        raise InvalidParam("threepid is not an address of its medium.") from error
-
-
-def _text(content: Mapping[str, Any], key: str, name: str) -> str:
-    value = content.get(key)
-    if value is None:
-        raise MissingParams(f"{name} is missing.")
-    if not isinstance(value, str):
-        raise InvalidParam(f"{name} must be a string.")
-    return value
+    return fields.threepid(value)
