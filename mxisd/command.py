@@ -1,5 +1,6 @@
 """``mxisd``: commands for operators, beside ``twistd mxisd``, which is the server."""
 
+import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -94,6 +95,7 @@ def _add_import(parser: ArgumentParser) -> None:
         action="store_true",
         help="let sydent's signing key replace the current one",
     )
+    parser.add_argument("--json", action="store_true", help="report in JSON")
     parser.set_defaults(make=_importing)
 
 
@@ -105,7 +107,15 @@ def _importing(chosen: Namespace) -> Work:
         is_replacing_key=chosen.replace_key,
         keys=chosen.keys,
     )
-    return lambda reactor: run_import(wishes, config, reactor, print, _tell)
+
+    async def work(reactor: Any) -> None:
+        report = await run_import(wishes, config, reactor, _tell)
+        if chosen.json:
+            print(json.dumps(report.content(), indent=2, ensure_ascii=False))
+        else:
+            print("\n".join(report.lines()))
+
+    return work
 
 
 # --- Questions to a server ------------------------------------------------------------

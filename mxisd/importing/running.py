@@ -15,14 +15,13 @@ from mxisd.importing.keys import must_write_key, parse_key, write_key
 from mxisd.importing.ma1sd import ma1sd_parts
 from mxisd.importing.parts import Part
 from mxisd.importing.refusing import ImportRefused
-from mxisd.importing.reports import report
+from mxisd.importing.reports import ImportedFile, ImportedKey, Report
 from mxisd.importing.sources import SYDENT, Source, open_source
 from mxisd.importing.sydent import sydent_parts
-from mxisd.importing.sydent_ini import SydentIni, as_yaml, read_ini
-from mxisd.importing.transfer import transfer
+from mxisd.importing.sydent_ini import SydentIni, read_ini
+from mxisd.importing.transfer import Tally, transfer
 from mxisd.importing.values import Circumstances
 from mxisd.model.signing import SigningKey
-from mxisd.records.database import Database
 from mxisd.records.sqlite import MEMORY, SqliteRecords
 
 SQLITE_HEAD = b"SQLite format 3\0"
@@ -56,37 +55,35 @@ class _Material:
 
 
 async def run_import(
-    wishes: Wishes,
-    config: Config,
-    reactor: Any,
-    show: Callable[[str], None],
-    tell: Callable[[str], None],
-) -> None:
+    wishes: Wishes, config: Config, reactor: Any, tell: Callable[[str], None]
+) -> Report:
     """
     Import a file.
 
-    :param show: Takes each line of the report.
     :param tell: Takes each line about the progress.
     :raise ImportRefused: If that cannot be done; batches that were written stay.
     :raise RecordsUnavailable: If our own tables cannot be written.
     """
     material = _look(wishes.file)
-    place = config.key.path
-    is_key_new = material.key is not None and must_write_key(
-        place, material.key, is_replacing=wishes.is_replacing_key
-    )
+    place, is_key_new = config.key.path, False
+    if material.key is not None:
+        is_replacing = wishes.is_replacing_key
+        is_key_new = must_write_key(place, material.key, is_replacing=is_replacing)
+    file = None
     if material.database is not None:
         with closing(open_source(material.database)) as source:
             parts = _parts(source, _circumstances(wishes, config, reactor))
-            await _take(source, parts, wishes, config, reactor, show, tell)
-    if material.key is not None:
-        if is_key_new and not wishes.is_dry_run:
-            write_key(place, material.key)
-        show(f"signing key {material.key.key_id}: {_fate(is_key_new)}")
-    if material.ini is not None:
-        _show_settings(material.ini, show)
-    if wishes.is_dry_run:
-        show("This was a dry run: nothing has been changed.")
+            tallies = await _take(source, parts, wishes, config, reactor, tell)
+            file = ImportedFile(source.path, source.kind, tallies)
+    if material.key is not None and is_key_new and not wishes.is_dry_run:
+        write_key(place, material.key)
+    key = material.key
+    return Report(
+        file=file,
+        key=None if key is None else ImportedKey(key.key_id, is_key_new),
+        settings=material.ini,
+        is_dry_run=wishes.is_dry_run,
+    )
 
 
 def _look(file: Path) -> _Material:
@@ -110,9 +107,8 @@ async def _take(
     wishes: Wishes,
     config: Config,
     reactor: Any,
-    show: Callable[[str], None],
     tell: Callable[[str], None],
-) -> None:
+) -> Sequence[Tally]:
     path = _target(config)
     place = _copy_of(path) if wishes.is_dry_run else nullcontext(path)
     with place as target:
@@ -120,24 +116,13 @@ async def _take(
         database = SqliteRecords(str(target), reactor.callFromThread).database
         database.open()
         try:
-            await _take_parts(source, parts, database, show, tell)
+            return [
+                await transfer(source, part, database, tell)
+                for part in parts
+                if part.table in source.tables
+            ]
         finally:
             await database.close()
-
-
-async def _take_parts(
-    source: Source,
-    parts: Sequence[Part],
-    database: Database,
-    show: Callable[[str], None],
-    tell: Callable[[str], None],
-) -> None:
-    tallies = []
-    for part in parts:
-        if part.table in source.tables:
-            tallies.append(await transfer(source, part, database, tell))
-    for line in report(source, tallies):
-        show(line)
 
 
 def _parts(source: Source, circumstances: Circumstances) -> Sequence[Part]:
@@ -198,17 +183,3 @@ def _copy_of(path: Path) -> Iterator[Path]:
         raise ImportRefused(f"{path} cannot be read: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _fate(is_new: bool) -> str:
-    if is_new:
-        return "becomes the current one; a running server must be restarted"
-    return "is the current one already"
-
-
-def _show_settings(ini: SydentIni, show: Callable[[str], None]) -> None:
-    show("Settings of sydent that have a counterpart, for the configuration file:")
-    for line in as_yaml(ini.settings, "  "):
-        show(line)
-    for remark in ini.remarks:
-        show(f"Not taken: {remark}")

@@ -1,5 +1,6 @@
 """The import as a whole."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -70,6 +71,20 @@ class RunningTests(ImportTestCase):
         self.source.run("ALTER TABLE threepid_token_auths RENAME COLUMN t TO token")
         report = await self.take(self.source.path)
         self.assertIn(f"bindings: 0 taken, {self.count} dealt with earlier", report)
+
+    async def test_the_report_for_programs(self) -> None:
+        """It says the same as the one for people, as JSON."""
+        self.source.run("UPDATE global_threepid_associations SET mxid='x' WHERE id=1")
+        report = await self.report(self.ini, is_dry_run=True)
+        content = json.loads(json.dumps(report.content()))
+        self.assertEqual(content["kind"], "sydent")
+        self.assertEqual(content["file"], str(self.source.path))
+        part = content["parts"]["bindings"]
+        self.assertEqual((part["taken"], part["earlier"]), (self.count - 1, 0))
+        self.assertEqual(list(part["left_out"].values()), [1])
+        self.assertEqual(content["key"], {"key_id": "ed25519:0", "is_new": True})
+        self.assertEqual(content["settings"]["server"]["name"], "id.example.org")
+        self.assertTrue(content["dry_run"])
 
     async def test_the_operator_hears_how_far_it_is(self) -> None:
         """With numbers, and nothing else of the content."""

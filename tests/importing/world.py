@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from mxisd.config.loader import load
 from mxisd.config.sections import Config
+from mxisd.importing.reports import Report
 from mxisd.importing.running import Wishes, run_import
 from mxisd.plugins import find_senders
 from tests.importing.files import rows_of, text_of
@@ -60,15 +61,14 @@ class ImportTestCase(TestCase):
 
     async def take(self, file: Path, **wishes: Any) -> str:
         """Import a file; the report."""
-        lines: list[str] = []
-        await run_import(
-            Wishes(file=file, **wishes),
-            self.config,
-            StoppedReactor(),
-            lines.append,
-            self.progress.append,
+        return text_of(list((await self.report(file, **wishes)).lines()))
+
+    async def report(self, file: Path, **wishes: Any) -> Report:
+        """Import a file; the report as a value."""
+        asked = Wishes(file=file, **wishes)
+        return await run_import(
+            asked, self.config, StoppedReactor(), self.progress.append
         )
-        return text_of(lines)
 
     def found(self, query: str) -> list[Any]:
         """Rows of the target."""
