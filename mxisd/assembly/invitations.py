@@ -22,6 +22,7 @@ from mxisd.remote.onbind import OnBind
 from mxisd.web.routes import V1
 
 MINUTE = 60
+PURGE_SECONDS = 3600
 
 
 def make_invitations(
@@ -43,6 +44,7 @@ def make_invitations(
     sweep_seconds = section.resolution.timer * section.resolution.period.in_seconds
     repeat(POLL_SECONDS, deliveries.wake, "delivering invites")
     repeat(POLL_SECONDS, messages.wake, "sending messages of invites")
+    repeat(PURGE_SECONDS, made.purge, "forgetting invites that have ended")
     repeat(sweep_seconds, made.sweep, "looking up pending invites")
     return made
 
@@ -91,6 +93,7 @@ def _policy(
         full_display_name=section.full_display_name,
         recursive=section.resolution.recursive,
         expires_after_ms=after_ms if expiration.enabled else None,
+        kept_ms=None if section.keep_ended is None else int(section.keep_ended * 1000),
         expired_to=expired_to(section),
         blocked=_blocked(section.blocked),
         senders=senders,

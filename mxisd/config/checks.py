@@ -1,6 +1,12 @@
 """What single values may be, where several sections ask for the same."""
 
+from collections.abc import Callable
 from typing import Any
+
+
+def optional(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Judge a value only if there is one."""
+    return lambda value: None if value is None else check(value)
 
 
 def positive(value: float) -> None:

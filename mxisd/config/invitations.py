@@ -4,8 +4,9 @@ from enum import Enum
 
 from attrs import frozen
 
+from mxisd.config.checks import optional, positive
 from mxisd.model.identifiers import IllegalIdentifier, ServerName, UserId
-from mxisd.model.settings import option
+from mxisd.model.settings import Duration, option
 
 
 class Period(Enum):
@@ -20,11 +21,6 @@ class Period(Enum):
     def in_seconds(self) -> int:
         """How long it is."""
         return {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}[self.value]
-
-
-def _positive(value: int) -> None:
-    if value <= 0:
-        raise ValueError("must be more than 0")
 
 
 def _user_id(value: str | None) -> None:
@@ -63,7 +59,7 @@ class ExpirationSection:
     """Invites that nobody came for."""
 
     enabled: bool = option("Whether invites expire.", True)
-    after: int = option("After how many minutes.", 10080, check=_positive)
+    after: int = option("After how many minutes.", 10080, check=positive)
     resolve_to: str | None = option(
         "The user to whom expired invites are delivered, to refuse them; without one "
         "they only end here.",
@@ -80,7 +76,7 @@ class ResolutionSection:
     timer: int = option(
         "How often all pending invites are looked up, in ``period``.",
         5,
-        check=_positive,
+        check=positive,
     )
     period: Period = option("The unit of ``timer``.", Period.MINUTES)
 
@@ -136,6 +132,13 @@ class InviteSection:
         check=_web_client,
     )
     expiration: ExpirationSection = option("Expiration.", ExpirationSection)
+    keep_ended: Duration | None = option(
+        "How long it is remembered who was invited, after an invite has ended and its "
+        "delivery, too.",
+        None,
+        default_note="for ever",
+        check=optional(positive),
+    )
     resolution: ResolutionSection = option("Resolution.", ResolutionSection)
     policy: PolicySection = option("Who may invite.", PolicySection)
     blocked: BlockedSection = option("Block lists.", BlockedSection)

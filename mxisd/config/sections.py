@@ -5,7 +5,6 @@ Stores describe their own keys beside their code; ``docs/configuration.rst`` is 
 against both. Names are those of mxisd and ma1sd where these have the key.
 """
 
-from collections.abc import Callable
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from attrs import frozen
 
 from mxisd.config.accounts import AccountSection, TermsSection
 from mxisd.config.admin import AdminSection, InternalSection
-from mxisd.config.checks import filled
+from mxisd.config.checks import filled, optional
 from mxisd.config.invitations import InviteSection
 from mxisd.config.lookups import NEAR, HashingSection, LookupSection
 from mxisd.config.notification import NotificationSection, ThreePidSection
@@ -65,10 +64,6 @@ def _url(value: str) -> None:
         raise ValueError("must be a URL such as https://matrix.example.org")
 
 
-def _optional(check: Callable[[Any], None]) -> Callable[[Any], None]:
-    return lambda value: None if value is None else check(value)
-
-
 @frozen(kw_only=True)
 class MatrixSection:
     """Your Matrix domain and the API versions served."""
@@ -92,7 +87,7 @@ class ServerSection:
         "The name under which signatures are published.",
         None,
         default_note="``matrix.domain``",
-        check=_optional(_server_name),
+        check=optional(_server_name),
     )
     hostname: str = option("The address to listen on.", "0.0.0.0")  # noqa: S104
     port: int = option("The port to listen on.", 8090, check=_port)
@@ -100,7 +95,7 @@ class ServerSection:
         "The URL under which clients reach this server; ``%SERVER_NAME%`` is replaced.",
         None,
         default_note="``https://<server.name>``",
-        check=_optional(_url),
+        check=optional(_url),
     )
     trusted_proxies: tuple[Network, ...] = option(
         "Networks of reverse proxies whose ``X-Forwarded-For`` is believed.",

@@ -56,6 +56,7 @@ class InvitePolicy:
     :ivar full_display_name: Whether everybody in the room sees the whole address.
     :ivar recursive: Whether other servers are asked, too, who somebody is.
     :ivar expires_after_ms: ``None``: invites never expire.
+    :ivar kept_ms: How long ended invites are remembered; ``None``: for ever.
     :ivar expired_to: To whom expired invites are delivered; ``None``: to nobody.
     :ivar senders: Who may invite.
     :ivar reaches: Whether phones of a country are sent messages.
@@ -65,6 +66,7 @@ class InvitePolicy:
     full_display_name: bool = False
     recursive: bool = True
     expires_after_ms: int | None = None
+    kept_ms: int | None = None
     expired_to: UserId | None = None
     blocked: BlockLists = field(factory=BlockLists)
     senders: SenderRoles = field(factory=SenderRoles)
@@ -202,6 +204,14 @@ class Invitations:
         if count:
             log.info("{count} invites expired", count=count)
             await self.wake()
+
+    async def purge(self) -> None:
+        """Forget whom old invites were for; what is still to be delivered stays."""
+        if self._policy.kept_ms is None:
+            return
+        count = await self._records.purge_invites(self._now_ms() - self._policy.kept_ms)
+        if count:
+            log.info("Forgot {count} invites that have ended", count=count)
 
     @property
     def _recursive(self) -> bool:

@@ -159,6 +159,13 @@ class IInviteRecords(Interface):
         :param owner: To whom they are delivered instead, if to anybody.
         """
 
+    def purge_invites(before_ms: int) -> Awaitable[int]:
+        """
+        Forget those that ended so long ago, with their messages and deliveries.
+
+        What is still to be delivered stays. Tells how many.
+        """
+
 
 class IDeliveryRecords(Interface):
     """What homeservers are to be told."""

@@ -34,6 +34,11 @@ PENDING_OF = (
 PENDING_BEFORE = "SELECT token FROM invites WHERE created_ms <= ? AND ending IS NULL"
 END = "UPDATE invites SET ended_ms = ?, ending = ?, owner = ? WHERE token = ?"
 
+PURGE = (
+    "DELETE FROM invites WHERE ended_ms <= ? AND NOT EXISTS (SELECT 1 FROM deliveries "
+    "WHERE deliveries.token = invites.token AND deliveries.outcome IS NULL)"
+)
+
 
 @implementer(IInviteRecords)
 class InviteRecords:
@@ -100,6 +105,14 @@ class InviteRecords:
             rows = await tx.rows(PENDING_BEFORE, before_ms)
             await end_invites(tx, rows, Ending.EXPIRED, owner, now_ms)
             return len(rows)
+
+        return await self._database.transact(work)
+
+    async def purge_invites(self, before_ms: int) -> int:
+        """Forget those that ended so long ago, but for what is to be delivered."""
+
+        async def work(tx: Transaction) -> int:
+            return await tx.run(PURGE, before_ms)
 
         return await self._database.transact(work)
 

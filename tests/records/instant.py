@@ -21,6 +21,7 @@ class InstantDatabase:
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection.execute("PRAGMA foreign_keys=ON")
         self.trouble: Exception | None = None
         self.works_for: int | None = None
         for migration in migrations():

@@ -14,7 +14,7 @@ from mxisd.ports import IDeliveryRecords, IInviteMessageRecords, IInviteRecords
 from mxisd.records.database import Transaction
 from mxisd.records.deliveries import DeliveryRecords
 from mxisd.records.invite_messages import InviteMessageRecords
-from mxisd.records.invites import ADOPT_KEY, InviteRecords
+from mxisd.records.invites import ADOPT_KEY, InviteRecords, end_invites
 
 MAIL = canonical("email", "Strauß@example.org")
 OTHER = canonical("email", "other@example.org")
@@ -148,6 +148,34 @@ class InvitesContract:
         self.assertEqual(found, expected)
         self.assertEqual(self.deliveries.servers_due(7), ["owner.org"])
         self.assertEqual(self.due_messages(0), ["o"])
+
+    async def test_ended_invites_are_forgotten(self) -> None:
+        """With all that was done about them, unless something is still to be done."""
+        for token in ("pending", "expired", "waiting", "delivered"):
+            invite = evolve(INVITE, token=token, room_id=f"!{token}", created_ms=1)
+            if token in ("waiting", "delivered"):
+                invite = resolved(invite)
+            await self.invites.add_invite(invite, 0)
+        await self.deliveries.delivery_ended("delivered", Verdict.DELIVERED, 5, "200")
+        await self.database().transact(self.expire_one)
+        self.assertEqual(await self.invites.purge_invites(0), 0)
+        self.assertEqual(await self.invites.purge_invites(7), 2)
+        for token, is_there in (
+            ("pending", True),
+            ("expired", False),
+            ("waiting", True),
+            ("delivered", False),
+        ):
+            found = self.invites.invite(token)
+            self.assertEqual(found is not None, is_there, token)
+        rows = self.database().rows("SELECT token FROM deliveries")
+        self.assertEqual(rows, [("waiting",)])
+        rows = self.database().rows("SELECT token FROM invite_messages")
+        self.assertEqual(rows, [("pending",)])
+
+    async def expire_one(self, tx: Any) -> None:
+        """End the invite of that name."""
+        await end_invites(tx, [("expired",)], Ending.EXPIRED, None, 7)
 
     async def test_expired_invites_end(self) -> None:
         """To the millisecond, with a delivery if there is somebody to deliver to."""

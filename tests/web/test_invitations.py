@@ -20,6 +20,7 @@ from mxisd.model.threepids import canonical
 from mxisd.ports import Resolution
 from mxisd.records.invites import InviteRecords
 from tests.features.invite_doubles import Roles
+from tests.records.instant import InstantDatabase
 from tests.resolver.doubles import BOB, BOB_ID
 from tests.web.world import KEY, PUBLIC_URL, V1, V2, ApiTestCase
 
@@ -391,6 +392,25 @@ class ResolutionTests(InvitationCase):
         self.sweep()
         self.assertFalse(self.is_valid(key))
         self.assertEqual(self.told(), [])
+
+    def test_ended_invites_are_forgotten(self) -> None:
+        """After the time that the operator sets; without one, never."""
+        for kept_ms, count in ((None, 1), (5_000, 0)):
+            self.world.invite_database = InstantDatabase()
+            self.policy(expires_after_ms=1, kept_ms=kept_ms)
+            token = self.store()["token"]
+            self.world.clock.advance(1)
+            self.sweep()
+            for left in (1, count):
+                self.purge()
+                found = self.world.invite_records().invite(token)
+                self.assertEqual(found is not None, bool(left))
+                self.world.clock.advance(5)
+
+    def purge(self) -> None:
+        """Let the janitor come."""
+        purging = self.invitations.purge()
+        self.successResultOf(Deferred.fromCoroutine(purging))
 
 
 class SigningTests(InvitationCase):
