@@ -1,6 +1,9 @@
 """What ``make run`` starts can do everything: the real process with sample.yaml."""
 
 import re
+import smtplib
+import subprocess
+import sys
 import urllib.request
 from email.message import EmailMessage
 from pathlib import Path
@@ -13,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import mxisd
 from tests.integration.client import V1, V2, IdentityClient
 from tests.integration.invited_homeserver import InvitedHomeserver
-from tests.integration.server import PATIENCE, MxisdProcess, wait_until
+from tests.integration.server import PATIENCE, MxisdProcess, free_port, wait_until
 from tests.integration.sinks import MailSink
 from tests.tls import CertificateAuthority
 
@@ -176,3 +179,27 @@ def link_of(mail: EmailMessage) -> str:
     match = LINK.search(text_of(mail))
     assert match is not None
     return match[0]
+
+
+class ShownMailTests(SynchronousTestCase):
+    """What shows the demonstration's mails."""
+
+    def test_a_mail_is_shown(self) -> None:
+        """Its text as a person reads it; long lines are whole."""
+        port = free_port()
+        link = f"https://id.example.org/{'x' * 200}=ü"
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = "id@x.org", "a@x.org", "Grüße"
+        mail.set_content(f"Open this:\n{link}\n")
+        mail.add_alternative("<p>html</p>", subtype="html")
+        command = [sys.executable, str(ROOT / "contrib" / "show_mails.py"), str(port)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            self.addCleanup(process.kill)
+            self.assertIn(str(port), process.stdout.readline())
+            with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
+                client.send_message(mail)
+            process.terminate()
+            shown = process.communicate(timeout=PATIENCE)[0]
+        self.assertIn("To: a@x.org\nSubject: Grüße\n\nOpen this:\n" + link, shown)
+        self.assertNotIn("<p>", shown)
