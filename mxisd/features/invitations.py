@@ -88,15 +88,6 @@ class Invitations:
 
     # --- Asked for by homeservers -----------------------------------------------------
 
-    def require_medium(self, medium: str) -> None:
-        """
-        Let invites pass to those who can be sent a message.
-
-        :raise UnknownMedium: If nobody is reached by this medium.
-        """
-        if not self._messages.can_reach(medium):
-            raise UnknownMedium("Nobody can be invited by this medium here.")
-
     async def store(
         self, invitation: Invitation, destination: Destination, requester: Requester
     ) -> Invite:
@@ -108,20 +99,20 @@ class Invitations:
         :raise SenderMismatch: If the requester is not the sender.
         :raise Forbidden: If the operator wants no invites from there, or of the sender.
         :raise StoreUnavailable: If it cannot be told now whether the sender may invite.
-        :raise UnknownMedium: If nobody is reached by this medium.
+        :raise UnknownMedium: If they are unknown, and nobody is reached by this medium.
         :raise ThreePidInUse: If the homeserver could have known whose the address is.
         :raise LimitExceeded: If there were too many messages.
         """
         self._require_allowed(invitation, requester)
         await self._policy.senders.require(invitation.sender)
         self._require_unknown_by_hash(invitation)
-        self.require_medium(invitation.threepid.medium)
         key = invitation.threepid, invitation.room_id, invitation.sender
         twin = self._records.twin(*key)
         if twin is not None:
             return twin
         owner = await self._owner(invitation.threepid)
         if owner is None:
+            # Who is known already hears of it from their homeserver.
             self._require_reach(destination)
             self._limits.count_message(requester, destination)
         elif not self._policy.accept_known:
@@ -146,6 +137,8 @@ class Invitations:
             raise ThreePidInUse(known)
 
     def _require_reach(self, destination: Destination) -> None:
+        if not self._messages.can_reach(destination.threepid.medium):
+            raise UnknownMedium("Nobody can be invited by this medium here.")
         country = destination.country
         if country is not None and not self._policy.reaches(country):
             raise DestinationRejected("No messages are sent to phones of this country.")

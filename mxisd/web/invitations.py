@@ -33,7 +33,6 @@ class InvitationEndpoints:
     async def store(self, call: Call) -> Reply:
         """Keep an invite."""
         content = parameters(call, takes_query=False)
-        self.invitations.require_medium(words.medium(content))
         destination = words.destination(content)
         invitation = words.invitation(call, content, destination)
         invite = await self.invitations.store(invitation, destination, call.requester)

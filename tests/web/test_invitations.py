@@ -320,6 +320,19 @@ class KnownTests(InvitationCase):
         verify_signed_json(signed, "example.org", key)
         self.assertEqual(set(signed), {"mxid", "token", "signatures"})
 
+    def test_no_message_is_needed(self) -> None:
+        """Who is known is invited even where nobody can be sent a message."""
+        self.world.notifier.media = set()
+        content = self.refused(400, "M_THREEPID_IN_USE", address=BOB.address)
+        self.assertEqual(content["mxid"], str(BOB_ID))
+        self.refused(400, "M_UNRECOGNIZED")
+        self.world.resolver.resolution = Resolution({EVE: EVE_ID})
+        self.store()
+        self.world.clock.advance(2)
+        self.sweep()
+        self.store(room_id="!second")
+        self.assertEqual(self.told(), [("far.org", "!room")])
+
     def test_refused_if_the_operator_wants_it(self) -> None:
         """Whoever is known in any way."""
         self.policy(accept_known=False)
