@@ -119,7 +119,7 @@ def notice_of(invite: Invite, sign_url: str, web_client: str | None) -> InviteNo
     return InviteNotice(
         threepid=invite.threepid,
         sender=invite.sender,
-        sender_name=_name(facts, "sender_display_name"),
+        sender_name=_sender_name(invite),
         room_id=invite.room_id,
         room_name=_name(facts, "room_name") or _name(facts, "room_alias"),
         room_type=_name(facts, "room_type"),
@@ -167,6 +167,12 @@ def _is_web(url: str) -> bool:
         return False
     is_plain = url.isprintable() and " " not in url and "#" not in url
     return is_plain and parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _sender_name(invite: Invite) -> str | None:
+    # Synapse has the user ID for whoever has no name.
+    name = _name(invite.facts, "sender_display_name")
+    return None if name == str(invite.sender) else name
 
 
 def _name(facts: Mapping[str, str], key: str) -> str | None:

@@ -150,6 +150,12 @@ class NoticeTests(SynchronousTestCase):
         self.assertEqual(notice.facts, facts)
         self.assertIsNone(notice_of(evolve(INVITE, facts={}), SIGN, None).room_url)
 
+    def test_a_name_that_is_none(self) -> None:
+        """Synapse gives the user ID of whoever has no name; it is told once."""
+        facts = {"sender_display_name": str(INVITE.sender)}
+        notice = notice_of(evolve(INVITE, facts=facts), SIGN, None)
+        self.assertIsNone(notice.sender_name)
+
     def test_the_link(self) -> None:
         """As Element reads it: the client can get the invite signed."""
         link = self.link(
