@@ -93,6 +93,7 @@ class AnswerTests(SynchronousTestCase):
         lies: tuple[Any, ...] = (
             content(server_name="evil.test"),
             content(server_name="Example.test"),
+            KEY.signed({**unsigned, "server_name": "evil.test"}, NAME),
             unsigned,
             {**content(), "more": 1},
             OTHER.signed(unsigned, NAME),

@@ -131,7 +131,9 @@ class StoreTests(InvitationCase):
 
     def test_everything_is_kept(self) -> None:
         """Also what nobody knows; what is no text as JSON."""
-        content = self.store(strange={"a": [1]}, **{"a.b": True, "none": None})
+        content = self.store(
+            strange={"a": [1]}, access_token="x", **{"a.b": True, "none": None}
+        )
         records = InviteRecords(self.world.invite_database)
         invite = records.invite(content["token"])
         assert invite is not None
@@ -139,6 +141,18 @@ class StoreTests(InvitationCase):
         self.assertEqual(invite.facts["a.b"], "true")
         self.assertEqual(invite.facts["room_name"], "A room")
         self.assertNotIn("none", invite.facts)
+        self.assertNotIn("access_token", invite.facts)
+
+    def test_languages(self) -> None:
+        """Of the request; what its body says goes first."""
+        for number, (said, expected) in enumerate(
+            (({}, ("fr",)), ({"org.matrix.lang": "de"}, ("de", "fr")))
+        ):
+            body = invitation(room_id=f"!{number}", **said)
+            headers = {"Accept-Language": "fr"}
+            answer = self.ask("POST", STORE, body, self.token, headers)
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertEqual(self.world.notifier.invites[-1].languages, expected)
 
     def test_the_same_again(self) -> None:
         """Another spelling is the same invite, and no second message."""
@@ -379,6 +393,17 @@ class ResolutionTests(InvitationCase):
         self.assertEqual(self.told(), [("far.org", "!room")])
         self.sweep()
         self.assertEqual(len(self.world.resolver.asked[-1]), 1)
+
+    def test_other_servers_are_asked_only_if_the_operator_likes(self) -> None:
+        """When an invite comes, and in a sweep, too."""
+        self.world.recurses = True
+        for recursive in (True, False):
+            self.policy(recursive=recursive)
+            self.world.resolver.contexts.clear()
+            self.store(room_id=f"!{recursive}")
+            self.sweep()
+            asked = [each.recursive for each in self.world.resolver.contexts]
+            self.assertEqual(asked, [recursive] * 2)
 
     def test_nobody_is_pending(self) -> None:
         """Then nobody is asked."""

@@ -146,6 +146,7 @@ class World:
     resolver: RecordingResolver = field(
         factory=lambda: RecordingResolver(resolution=Resolution({BOB: BOB_ID}))
     )
+    recurses: bool = False
     sessions: Any = field(factory=MemorySessions)
     notifier: RecordingNotifier = field(factory=RecordingNotifier)
     validation_policy: ValidationPolicy = field(factory=ValidationPolicy)
@@ -222,7 +223,7 @@ class World:
         policy = LookupPolicy(
             algorithms=("sha256", "none"),
             timeout=10,
-            recursion_enabled=False,
+            recursion_enabled=self.recurses,
             recursion_networks=(),
             bulk_enabled=True,
         )
