@@ -1,11 +1,12 @@
 """Invitations: records, deliveries, messages, and what repeats."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from mxisd.assembly.base import Base
 from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import validation_policy
 from mxisd.config.invitations import BlockedSection, InviteSection
+from mxisd.config.sections import Config
 from mxisd.features.deliveries import POLL_SECONDS, Deliveries
 from mxisd.features.invitations import Invitations, InvitePolicy
 from mxisd.features.invite_messages import InviteMessages
@@ -32,7 +33,7 @@ def make_invitations(
     section, repeat = base.config.invite, base.background.every
     deliveries, messages = _deliveries(base), _messages(base)
     made = Invitations(
-        _policy(section, senders, validation_policy(base.config).reaches),
+        invite_policy(base.config, senders),
         InviteRecords(base.database),
         lookup,
         limits,
@@ -83,9 +84,9 @@ def make_invite_signing(base: Base) -> InviteSigning:
     return InviteSigning(records, base.key_ring, name)
 
 
-def _policy(
-    section: InviteSection, senders: SenderRoles, reaches: Callable[[str], bool]
-) -> InvitePolicy:
+def invite_policy(config: Config, senders: SenderRoles) -> InvitePolicy:
+    """Which invites we take, and what becomes of them."""
+    section = config.invite
     expiration = section.expiration
     after_ms = expiration.after * MINUTE * 1000
     return InvitePolicy(
@@ -97,7 +98,7 @@ def _policy(
         expired_to=expired_to(section),
         blocked=_blocked(section.blocked),
         senders=senders,
-        reaches=reaches,
+        reaches=validation_policy(config).reaches,
     )
 
 

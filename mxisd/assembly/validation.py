@@ -11,7 +11,7 @@ from mxisd.records.sessions import SessionRecords
 
 def make_limits(base: Base) -> Limits:
     """Make what counts messages; there is one, for all that cause them."""
-    return Limits(_limit_policy(base.config.limits), base.reactor)
+    return Limits(limit_policy(base.config.limits), base.reactor)
 
 
 def make_validation(base: Base, limits: Limits) -> Validation:
@@ -38,7 +38,8 @@ def validation_policy(config: Config) -> ValidationPolicy:
     )
 
 
-def _limit_policy(section: LimitsSection) -> LimitPolicy:
+def limit_policy(section: LimitsSection) -> LimitPolicy:
+    """How many messages there may be."""
     if not section.enabled:
         return LimitPolicy()
     rates = {
