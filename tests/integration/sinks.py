@@ -17,15 +17,19 @@ class MailSink:
     A mail server that keeps what it gets.
 
     :ivar mails: In order.
+    :ivar refuses: Whether it takes none now.
     """
 
     def __init__(self) -> None:
+        self.refuses = False
         self.mails: list[EmailMessage] = []
         self.port = free_port()
         self._controller: Any = None
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         """Keep a mail."""
+        if self.refuses:
+            return "451 not now"
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)

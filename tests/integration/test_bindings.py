@@ -195,6 +195,16 @@ class BindingTests(SynchronousTestCase):
         self.assertEqual(self.unbind(), (200, {}))
         self.assertEqual(self.hashes(), 0)
 
+    def test_unbinding_switched_off(self) -> None:
+        """What was bound stays so."""
+        self.assertEqual(self.bind(self.alice)[0], 200)
+        self.server.config["session"] = {"policy": {"unbind": {"enabled": False}}}
+        self.server.restart()
+        self.wait_for_hashes()
+        status, reply = self.unbind()
+        self.assertEqual((status, reply["errcode"]), (403, "M_FORBIDDEN"))
+        self.assert_owner(self.user_id())
+
     def assert_discreet(self) -> None:
         """Neither addresses nor secrets are in the log."""
         log = self.server.log.read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from tests.integration.server import PATIENCE, wait_until
 from tests.integration.sinks import MailSink
 from tests.tls import CertificateAuthority
 
-COMMITS = 6
+COMMITS = 7
 """Those that an invitation's life has at least."""
 
 
@@ -126,6 +126,15 @@ class InvitationCase(SynchronousTestCase):
         records.close()
         return rows[0][0] if rows else None
 
+    def has_failed(self, table: str, token: str) -> bool:
+        """Whether a delivery, or a message, has failed at least once."""
+        path = self.server.folder / "mxisd.db"
+        records = sqlite3.connect(path, timeout=30)
+        sql = f"SELECT 1 FROM {table} WHERE token = ? AND failures > 0"
+        rows = records.execute(sql, (token,)).fetchall()
+        records.close()
+        return bool(rows)
+
     def mails(self, address: str) -> list[Any]:
         """The messages to somebody."""
         return [each for each in self.mail_sink.mails if address in str(each["To"])]
@@ -137,7 +146,7 @@ class FailingHomeserverTests(InvitationCase):
     def setUp(self) -> None:
         """Start our server."""
         super().setUp()
-        self.make().start()
+        self.make(webClient="https://client.example.org").start()
         self.token = self.register()
 
     def invited(self, address: str, room: str = "!room") -> str:
@@ -159,7 +168,7 @@ class FailingHomeserverTests(InvitationCase):
         self.assertIsNone(mail["Bcc"])
         text = mail.get_body(("plain",)).get_content()
         self.assertIn("%TOKEN%", text)
-        link = re.search(r"https://app\.example\.org/\S+", text)
+        link = re.search(r"https://client\.example\.org/\S+", text)
         assert link is not None, text
         query = parse_qs(urlsplit(link[0]).fragment.partition("?")[2])
         values = parse_qs(urlsplit(query["signurl"][0]).query)
@@ -191,24 +200,15 @@ class FailingHomeserverTests(InvitationCase):
         # After some failures it would take longer than this test may.
         sql = "UPDATE deliveries SET failures = 9, due_ms = ? WHERE token = ?"
         later_ms = int((time.time() + 3600) * 1000)
-        wait_until(lambda: self.tried(late), "a first try")
+        wait_until(lambda: self.has_failed("deliveries", late), "a first try")
         self.change(sql, later_ms, late)
         self.other.start()
         self.server.restart(signal.SIGKILL)
         self.wait_for(self.other, late)
 
-    def tried(self, token: str) -> bool:
-        """Whether a delivery has failed at least once."""
-        path = self.server.folder / "mxisd.db"
-        records = sqlite3.connect(path, timeout=30)
-        sql = "SELECT 1 FROM deliveries WHERE token = ? AND failures > 0"
-        rows = records.execute(sql, (token,)).fetchall()
-        records.close()
-        return bool(rows)
-
     def test_complaints_are_repeated(self) -> None:
         """401, 429 and 5xx: after some seconds it is told again."""
-        for status in (429, 500):
+        for status in (401, 429, 500, 502):
             self.other.status = status
             address = f"s{status}@example.org"
             token = self.invited(address)
@@ -279,9 +279,12 @@ class KillTests(InvitationCase):
         server = self.make(f"{moment}-{number}")
         server.start_dying(moment, number)
         token = self.persist(self.register)
+        # So that failures are recorded, too.
+        self.mail_sink.refuses = True
         invite = self.persist(lambda: self.store(token, address))["token"]
+        self.persist(lambda: self.has_failed("invite_messages", invite))
+        self.mail_sink.refuses = False
         self.persist(lambda: self.mails(address))
-        # So that a failure is recorded, too.
         self.other.status = 500
         self.other.asked.clear()
         self.bind(address, self.other)
