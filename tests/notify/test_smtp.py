@@ -1,0 +1,68 @@
+"""The settings of mail servers."""
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from mxisd.config.structure import Section
+from mxisd.errors import ConfigError
+from mxisd.interfaces import Tools
+from mxisd.notify import smtp
+from mxisd.notify.smtp import SmtpSender
+
+LOGIN: Any = {"login": "mxisd", "password": "swordfish"}
+
+
+def sender(domain: str = "example.org", **section: Any) -> SmtpSender:
+    """What is made of a section."""
+    tools = Tools(name="threepid", domain=domain, reactor=Clock(), http=None)
+    made = smtp.build(smtp.parse(Section(section)), tools)
+    assert isinstance(made, SmtpSender)
+    return made
+
+
+class SettingsTests(SynchronousTestCase):
+    """What becomes of the keys."""
+
+    def problems(self, **section: Any) -> list[str]:
+        """The keys that are wrong."""
+        with self.assertRaises(ConfigError) as caught:
+            smtp.parse(Section(section))
+        return [each.path for each in caught.exception.problems]
+
+    def test_what_cannot_be_meant(self) -> None:
+        """Half a login, an authority that nobody asks, no way to speak TLS, no time."""
+        self.assertEqual(self.problems(login="mxisd"), ["password"])
+        self.assertEqual(self.problems(password="swordfish"), ["login"])
+        self.assertEqual(self.problems(tls=0, caFile="ca.pem"), ["caFile"])
+        self.assertEqual(self.problems(tls=4), ["tls"])
+        self.assertEqual(self.problems(timeout=0), ["timeout"])
+        self.assertEqual(self.problems(port=0), ["port"])
+
+    def test_the_name_that_we_give(self) -> None:
+        """The domain, of which a port is no part, or what the operator says."""
+        for domain in ("example.org", "example.org:8448"):
+            self.assertEqual(sender(domain).server.name, "example.org")
+        self.assertEqual(
+            sender(heloName="mx.example.org").server.name, "mx.example.org"
+        )
+
+    def test_the_host(self) -> None:
+        """This machine, where none is said, as with mxisd."""
+        self.assertEqual(sender(host=" ").server.host, "localhost")
+
+    def test_passwords_in_the_clear(self) -> None:
+        """The operator is warned, unless TLS is sure, or the server is near."""
+        for host, tls, count in (
+            ("mx.example.org", 0, 1),
+            ("mx.example.org", 1, 1),
+            ("mx.example.org", 2, 0),
+            ("mx.example.org", 3, 0),
+            ("localhost", 0, 0),
+        ):
+            with capturedLogs() as events:
+                sender(host=host, tls=tls, **LOGIN)
+            self.assertEqual(len(events), count, (host, tls))
+            self.assertNotIn("swordfish", repr(events))
