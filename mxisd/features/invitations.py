@@ -115,7 +115,9 @@ class Invitations:
             # Who is known already hears of it from their homeserver.
             self._require_reach(destination)
             self._limits.count_message(requester, destination)
-        elif not self._policy.accept_known:
+        elif self._policy.accept_known:
+            self._limits.count_request(requester)
+        else:
             raise ThreePidInUse(str(owner))
         due_ms = self._now_ms() + (HEAD_START_MS if owner else 0)
         invite = self._fresh(invitation, owner)

@@ -66,7 +66,17 @@ class Limits:
 
         :raise LimitExceeded: If there were too many.
         """
-        counts = [*self._asking(requester), *_reaching(destination)]
+        self._count([*self._asking(requester), *_reaching(destination)])
+
+    def count_request(self, requester: Requester) -> None:
+        """
+        Count what somebody asks for in place of a message; as :meth:`count_message`.
+
+        :raise LimitExceeded: If there were too many.
+        """
+        self._count(self._asking(requester))
+
+    def _count(self, counts: Sequence[tuple[Counted, str]]) -> None:
         counts = [each for each in counts if each[0] in self._policy.rates]
         wait = max((self._wait(each) for each in counts), default=0.0)
         if wait > 0:

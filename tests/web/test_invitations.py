@@ -334,6 +334,13 @@ class KnownTests(InvitationCase):
         verify_signed_json(signed, "example.org", key)
         self.assertEqual(set(signed), {"mxid", "token", "signatures"})
 
+    def test_limits(self) -> None:
+        """Nobody is sent a message, but the account cannot ask for ever."""
+        self.world.resolver.resolution = Resolution({EVE: EVE_ID})
+        for number in range(20):
+            self.store(room_id=f"!{number}")
+        self.refused(429, "M_LIMIT_EXCEEDED")
+
     def test_no_message_is_needed(self) -> None:
         """Who is known is invited even where nobody can be sent a message."""
         self.world.notifier.media = set()
