@@ -2,10 +2,11 @@
 Deliveries: homeservers are told whose an address is, until they have heard it.
 
 What is to be told is a row before this module sees it. There is a lane for each server,
-so that one that is down or slow does not hold up the others.
+so that one that is down or slow does not hold up the others; one that cannot be reached
+leaves its lane until it is asked again, once for all that it is to be told.
 """
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -21,6 +22,19 @@ POLL_SECONDS = 1.0
 ANSWER_LENGTH = 500
 
 log = Logger()
+
+
+@frozen
+class _Told:
+    """
+    What came of it.
+
+    :ivar is_down: Whether the owner's homeserver could not be asked.
+    """
+
+    outcome: Verdict
+    answer: str
+    is_down: bool = False
 
 
 @define(eq=False)
@@ -49,24 +63,29 @@ class Deliveries:
         """Deliver all that is due for a server, one after the other."""
         try:
             while delivery := self._records.next_delivery(server, self._now_ms()):
-                await self._deliver(delivery)
+                if await self._deliver(delivery, server):
+                    break
         except RecordsUnavailable as error:
             # It stays due; a message told twice does no harm.
             log.warn("invites are not delivered: {error}", error=error)
         finally:
             self._lanes.discard(server)
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        outcome, answer = await self._outcome(delivery)
-        token, now_ms = delivery.invite.token, self._now_ms()
-        if outcome in (Verdict.DELIVERED, Verdict.REFUSED):
-            await self._records.delivery_ended(token, outcome, now_ms, answer)
+    async def _deliver(self, delivery: Delivery, server: str) -> bool:
+        """Deliver, and record what came of it; tells whether the server is down."""
+        told = await self._outcome(delivery)
+        token, now_ms, answer = delivery.invite.token, self._now_ms(), told.answer
+        if told.outcome in (Verdict.DELIVERED, Verdict.REFUSED):
+            await self._records.delivery_ended(token, told.outcome, now_ms, answer)
         else:
             due_ms = now_ms + delay_ms(delivery.failures + 1)
             await self._records.delivery_failed(token, due_ms, answer)
-        _log(delivery, outcome, answer)
+            if told.is_down:
+                await self._records.postpone_deliveries(server, due_ms, answer)
+        _log(delivery, told.outcome, answer)
+        return told.is_down
 
-    async def _outcome(self, delivery: Delivery) -> tuple[Verdict, str]:
+    async def _outcome(self, delivery: Delivery) -> _Told:
         try:
             return await self._tell(delivery)
         except CancelledError:
@@ -74,25 +93,25 @@ class Deliveries:
         except Exception as error:
             # Otherwise it would be tried again every second.
             log.failure("an invite could not be delivered")
-            return Verdict.LATER, type(error).__name__
+            return _Told(Verdict.LATER, type(error).__name__)
 
-    async def _tell(self, delivery: Delivery) -> tuple[Verdict, str]:
+    async def _tell(self, delivery: Delivery) -> _Told:
         """Tell the owner's homeserver; the sender's, if that one takes no such news."""
         owner, sender = delivery.owner, delivery.invite.sender
         signed = self._key_ring.signed(delivery.to_sign())
         content = delivery.content(signed)
-        servers = dict.fromkeys((owner.server_name, sender.server_name))
-        outcome, answer = Verdict.LATER, ""
-        for name in servers:
+        told = _Told(Verdict.LATER, "")
+        for name in dict.fromkeys((owner.server_name, sender.server_name)):
             try:
                 status = await self._homeservers.onbind(ServerName.parse(name), content)
             except HomeserverUnavailable as error:
-                return Verdict.LATER, str(error)[:ANSWER_LENGTH]
+                is_down = name == owner.server_name
+                return _Told(Verdict.LATER, str(error)[:ANSWER_LENGTH], is_down)
             age_ms = self._now_ms() - delivery.invite.created_ms
-            outcome, answer = verdict(status, age_ms), f"{name}: HTTP {status}"
-            if outcome is not Verdict.ELSEWHERE:
+            told = _Told(verdict(status, age_ms), f"{name}: HTTP {status}")
+            if told.outcome is not Verdict.ELSEWHERE:
                 break
-        return outcome, answer
+        return told
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)

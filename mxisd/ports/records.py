@@ -171,13 +171,20 @@ class IDeliveryRecords(Interface):
     """What homeservers are to be told."""
 
     def servers_due(now_ms: int) -> Sequence[str]:
-        """The servers for which something is due, at once."""
+        """The servers for which something is due, the longest first, at once."""
 
     def next_delivery(server: str, now_ms: int) -> Delivery | None:
-        """The delivery that has been due for a server longest, at once."""
+        """
+        The delivery that has been due for a server longest, at once.
+
+        Of several, the one that has failed most often: its next time is for all.
+        """
 
     def delivery_failed(token: str, due_ms: int, answer: str) -> Awaitable[None]:
         """Remember a failure, and when to try again."""
+
+    def postpone_deliveries(server: str, due_ms: int, answer: str) -> Awaitable[None]:
+        """Let everything for a server that is down wait until then."""
 
     def delivery_ended(
         token: str, outcome: Verdict, now_ms: int, answer: str

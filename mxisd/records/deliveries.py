@@ -14,20 +14,28 @@ ADD_DELIVERY = (
     "INSERT INTO deliveries (token, owner, server, failures, due_ms) "
     "VALUES (?, ?, ?, 0, ?)"
 )
-SERVERS = "SELECT DISTINCT server FROM deliveries WHERE outcome IS NULL AND due_ms <= ?"
+SERVERS = (
+    "SELECT server FROM deliveries WHERE outcome IS NULL AND due_ms <= ? "
+    "GROUP BY server ORDER BY MIN(due_ms)"
+)
 NEXT_DELIVERY = (
     "SELECT token, owner, failures, due_ms FROM deliveries "
-    "WHERE server = ? AND outcome IS NULL AND due_ms <= ? ORDER BY due_ms LIMIT 1"
+    "WHERE server = ? AND outcome IS NULL AND due_ms <= ? "
+    "ORDER BY due_ms, failures DESC LIMIT 1"
 )
 DELIVERY_FAILED = (
     "UPDATE deliveries SET failures = failures + 1, due_ms = ?, answer = ? "
     "WHERE token = ?"
 )
+POSTPONE = (
+    "UPDATE deliveries SET due_ms = ?, answer = ? "
+    "WHERE server = ? AND outcome IS NULL AND due_ms < ?"
+)
 DELIVERY_ENDED = (
     "UPDATE deliveries SET ended_ms = ?, outcome = ?, answer = ? WHERE token = ?"
 )
 EXPEDITE_DELIVERIES = (
-    "UPDATE deliveries SET due_ms = ? WHERE outcome IS NULL AND failures > 0"
+    "UPDATE deliveries SET due_ms = ? WHERE outcome IS NULL AND answer IS NOT NULL"
 )
 
 
@@ -39,7 +47,7 @@ class DeliveryRecords:
         self._database = database
 
     def servers_due(self, now_ms: int) -> Sequence[str]:
-        """The servers for which something is due, at once."""
+        """The servers for which something is due, the longest first, at once."""
         return [server for (server,) in self._database.rows(SERVERS, now_ms)]
 
     def next_delivery(self, server: str, now_ms: int) -> Delivery | None:
@@ -58,6 +66,10 @@ class DeliveryRecords:
     async def delivery_failed(self, token: str, due_ms: int, answer: str) -> None:
         """Remember a failure, and when to try again."""
         await self._run(DELIVERY_FAILED, due_ms, answer, token)
+
+    async def postpone_deliveries(self, server: str, due_ms: int, answer: str) -> None:
+        """Let everything for a server wait."""
+        await self._run(POSTPONE, due_ms, answer, server, due_ms)
 
     async def delivery_ended(
         self, token: str, outcome: Verdict, now_ms: int, answer: str

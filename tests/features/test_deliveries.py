@@ -143,6 +143,44 @@ class DeliveriesTests(SynchronousTestCase):
         self.add("d")
         self.assertEqual(self.wake(DAY), ["owner.org"])
 
+    def test_a_server_that_is_down_is_asked_once_for_all(self) -> None:
+        """At growing intervals; when it is back, it is told everything at once."""
+        self.homeservers.statuses["owner.org"] = 0
+        for token in "abc":
+            self.add(token)
+        self.assertEqual(self.wake(), ["owner.org"])
+        for delay in (5, 10, 20):
+            self.assertEqual(self.wake(delay - 0.1), [])
+            self.assertEqual(self.wake(0.1), ["owner.org"])
+        self.add("d")
+        self.assertEqual(self.wake(1), ["owner.org"])
+        self.homeservers.statuses["owner.org"] = 200
+        self.assertEqual(self.wake(40), ["owner.org"] * 4)
+        self.assertEqual(self.outcomes(), ["delivered"] * 4)
+
+    def test_a_restart_asks_a_server_that_was_down(self) -> None:
+        """And tells it everything, though most of it had never been tried."""
+        self.homeservers.statuses["owner.org"] = 0
+        for token in "abc":
+            self.add(token)
+        self.wake()
+        self.homeservers.statuses["owner.org"] = 200
+        self.deliveries = self.make()
+        self.assertEqual(self.wake(), ["owner.org"] * 3)
+
+    def test_crowds_that_are_down_hold_up_nobody(self) -> None:
+        """Whoever has waited longest is asked first; dead servers leave their lanes."""
+        for number in range(2 * MAX_LANES):
+            name = f"h{number}.org"
+            self.homeservers.statuses[name] = 0
+            for token in "ab":
+                self.add(f"{number}{token}", name)
+        self.add("alive")
+        asked: list[str] = []
+        for _ in range(4):
+            asked += self.wake(1)
+        self.assertIn("owner.org", asked)
+
     def test_not_too_many_at_once(self) -> None:
         """Crowds of slow servers do not take all connections."""
         for number in range(MAX_LANES + 5):

@@ -224,6 +224,24 @@ class InvitesContract:
         await self.deliveries.expedite_deliveries(10)
         self.assertIsNone(self.due_delivery(49))
 
+    async def test_deliveries_of_a_server_are_postponed(self) -> None:
+        """Those that would be due before, and of no other server."""
+        far = UserId.parse("@far:far.org")
+        for token, due_ms in (("a", 1), ("b", 2), ("c", 99)):
+            invite = resolved(evolve(INVITE, token=token))
+            await self.invites.add_invite(invite, due_ms)
+        await self.invites.add_invite(resolved(evolve(INVITE, token="f"), far), 3)
+        self.assertEqual(self.deliveries.servers_due(9), ["owner.org", "far.org"])
+        await self.deliveries.delivery_failed("b", 50, "down")
+        await self.deliveries.postpone_deliveries("owner.org", 50, "down")
+        self.assertEqual(self.deliveries.servers_due(49), ["far.org"])
+        self.assertEqual(self.deliveries.servers_due(50), ["far.org", "owner.org"])
+        self.assertEqual(self.due_delivery(50), ("b", 1))
+        await self.deliveries.expedite_deliveries(10)
+        self.assertEqual(self.deliveries.servers_due(10), ["far.org", "owner.org"])
+        rows = self.database().rows("SELECT token, due_ms FROM deliveries ORDER BY 1")
+        self.assertEqual(rows, [("a", 10), ("b", 10), ("c", 99), ("f", 3)])
+
     async def test_an_ended_delivery_is_kept(self) -> None:
         """For the operator, with the last answer; it is never due again."""
         await self.invites.add_invite(resolved(INVITE), 1)
