@@ -88,7 +88,9 @@ def _state(query: Mapping[str, str], states: type[Enum] | None) -> Any:
 def _limit(text: str | None) -> int:
     if text is None:
         return PAGE_USUAL
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= PAGE_LIMIT:
+    # A number of thousands of digits is more than int() takes.
+    is_short = text.isdecimal() and len(text) <= len(str(PAGE_LIMIT))
+    if not is_short or not 1 <= int(text) <= PAGE_LIMIT:
         raise InvalidParam(f"limit must be a number from 1 to {PAGE_LIMIT}.")
     return int(text)
 

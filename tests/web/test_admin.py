@@ -189,6 +189,8 @@ class BindingTests(AdminCase):
             "limit=0",
             f"limit={PAGE_LIMIT + 1}",
             "limit=x",
+            "limit=000000500999",
+            f"limit=00000000{'1' * 30}",
             "from=x",
             "from=WzEsIDJd",
             "from=bnVsbA==",
