@@ -180,17 +180,18 @@ class HashIndex:
             await self._refresh()
 
     async def _refresh(self) -> None:
-        self._failure = "it was broken off"
+        failure: str | None = "it was broken off"
         try:
             self._is_stale |= await self._sources.refresh()
             # Only now: a pepper is not kept waiting by a slow source.
             async with self._building:
                 await self._rebuild()
-            self._failure = None
+            failure = None
         except Unavailable as error:
-            self._failure = str(error)
+            failure = str(error)
             raise
         finally:
+            self._failure = failure
             self._refreshes += 1
 
     async def rotate_if_due(self) -> None:

@@ -479,6 +479,8 @@ class HashIndexTests(SynchronousTestCase):
         refreshing = Deferred.fromCoroutine(self.index.refresh())
         status = self.index.status()
         self.assertTrue(status.is_refreshing)
+        # What is under way is not in vain.
+        self.assertIsNone(status.failure)
         now_ms = int(self.clock.seconds() * 1000)
         expected = SourceStatus(now_ms, count=1, so_far=1)
         self.assertEqual(status.sources, {"staff": expected})
