@@ -15,6 +15,8 @@ TIME = "_ts"
 TIMES = frozenset({"ts", "not_after", "not_before"})
 """What else is a time."""
 
+END = "\r\n"
+
 
 @frozen
 class Printer:
@@ -62,17 +64,19 @@ class Printer:
 def csv_line(cells: Sequence[str]) -> str:
     """Cells as a line of CSV, without its end (RFC 4180)."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
+    # With these as its end, they are quoted inside.
+    csv.writer(line, lineterminator=END).writerow(cells)
+    return line.getvalue().removesuffix(END)
 
 
 def _lines(content: Any, indent: str = "") -> Iterator[str]:
     for key, value in content.items():
         if isinstance(value, dict):
-            yield f"{indent}{key}:"
+            yield f"{indent}{_printable(key)}:"
             yield from _lines(value, f"{indent}  ")
         else:
-            yield f"{indent}{key.removesuffix(TIME)}: {_text(key, value)}"
+            name = _printable(key.removesuffix(TIME))
+            yield f"{indent}{name}: {_text(key, value)}"
 
 
 def _cell(item: Mapping[str, Any], column: str) -> str:
@@ -86,16 +90,20 @@ def _text(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return _printable(", ".join(map(str, value)))
     if key.endswith(TIME) or key in TIMES:
         return _time(value)
+    return _printable(str(value))
+
+
+def _printable(text: str) -> str:
     # Nobody's text may move the cursor of a terminal.
-    return "".join(each if each.isprintable() else "?" for each in str(value))
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _time(ts_ms: Any) -> str:
     try:
         time = datetime.fromtimestamp(ts_ms / 1000, UTC)
     except (OverflowError, TypeError, ValueError):
-        return str(ts_ms)
+        return _printable(str(ts_ms))
     return time.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -56,6 +56,20 @@ class PrinterTests(SynchronousTestCase):
             ["room_name: ?[2J??Ü", f"ts: {10**30}", "keys: 1, 2"],
         )
 
+    def test_keys_that_would_move_the_cursor(self) -> None:
+        """Whoever invites somebody chooses the keys of its facts, too."""
+        facts = {"\x1b[2J\nstate": "a", "\x9b2J": {"b": "c"}, "x_ts": "\x1b[2J"}
+        self.printer.result({"facts": facts, "keys": ["\x1b[2J"]})
+        expected = [
+            "facts:",
+            "  ?[2J?state: a",
+            "  ?2J:",
+            "    b: c",
+            "  x: ?[2J",
+            "keys: ?[2J",
+        ]
+        self.assertEqual(self.lines, expected)
+
     def test_json(self) -> None:
         """What the API answered, as it is."""
         content = {"created_ts": 5, "keys": ["Ü"], "inner": {"is_failing": False}}
@@ -70,3 +84,8 @@ class PrinterTests(SynchronousTestCase):
         self.assertEqual(self.lines[0], 'email,"a,""b""@x.org",,1')
         self.assertEqual(json.loads(self.lines[1]), item)
         self.assertEqual(csv_line(["a", "b c"]), "a,b c")
+
+    def test_ends_of_lines_inside_a_row(self) -> None:
+        """A user ID may hold them, and forges no row with them."""
+        line = csv_line(["@a\nb:x.org", "@a\rb:x.org"])
+        self.assertEqual(line, '"@a\nb:x.org","@a\rb:x.org"')
