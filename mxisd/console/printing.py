@@ -35,7 +35,7 @@ class Printer:
     def result(self, content: Any) -> None:
         """Print something, whatever it is."""
         if self.is_json:
-            self.write(json.dumps(content, indent=2, ensure_ascii=False))
+            self.write(json.dumps(content, indent=2))
         else:
             for line in _lines(content):
                 self.write(line)
@@ -56,7 +56,7 @@ class Printer:
     def row(self, columns: Sequence[str], item: Mapping[str, Any]) -> None:
         """Print an item as a line of CSV, or as a JSON object."""
         if self.is_json:
-            self.write(json.dumps(item, ensure_ascii=False))
+            self.write(json.dumps(item))
         else:
             self.write(csv_line([str(item.get(each, "")) for each in columns]))
 

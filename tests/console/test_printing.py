@@ -76,6 +76,15 @@ class PrinterTests(SynchronousTestCase):
         self.json.result(content)
         self.assertEqual(json.loads("".join(self.lines)), content)
 
+    def test_json_that_would_move_the_cursor(self) -> None:
+        """It is ASCII, as the API's: a terminal, whatever its encoding, can take it."""
+        content = {"room_name": "\x9b2J\u202eÜ"}
+        self.json.result(content)
+        self.json.row([], content)
+        for text in ("".join(self.lines[:-1]), self.lines[-1]):
+            self.assertTrue(text.isascii())
+            self.assertEqual(json.loads(text), content)
+
     def test_rows(self) -> None:
         """CSV that any spreadsheet reads, or an object in each line."""
         item = {"medium": "email", "address": 'a,"b"@x.org', "ts": 1}
