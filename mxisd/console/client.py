@@ -40,21 +40,24 @@ class AdminClient:
         :raise CommandFailed: If the server refuses, or cannot be asked.
         """
         given = {key: value for key, value in query.items() if value is not None}
-        return await self._ask("GET", path, urlencode(given), None)
+        return await self._ask("GET", path, given, None)
 
     async def post(self, *path: str, **content: Any) -> Any:
         """Change something; for the rest see :meth:`get`."""
         given = {key: value for key, value in content.items() if value is not None}
-        return await self._ask("POST", path, "", json.dumps(given).encode("ascii"))
+        return await self._ask("POST", path, {}, json.dumps(given).encode("ascii"))
 
     async def _ask(
-        self, method: str, path: tuple[str, ...], query: str, body: bytes | None
+        self,
+        method: str,
+        path: tuple[str, ...],
+        query: Mapping[str, str | int],
+        body: bytes | None,
     ) -> Any:
-        place = "/".join([BASE, *(quote(each, safe="") for each in path)])
         try:
             reply = await self._http.request(
                 method,
-                f"{self.url}{place}{query and f'?{query}'}",
+                self._place(path, query),
                 headers={"Authorization": f"Bearer {self._token.value}"},
                 body=body,
                 limit_bytes=LIMIT_BYTES,
@@ -64,7 +67,14 @@ class AdminClient:
             hint = "; does it run?" if isinstance(error, NotConnected) else ""
             problem = f"the server at {self.url} cannot be asked: {error}{hint}"
             raise CommandFailed(problem) from error
+        except UnicodeEncodeError as error:
+            problem = "an argument, or the token, is no text in UTF-8"
+            raise CommandFailed(problem) from error
         return self._judged(reply)
+
+    def _place(self, path: tuple[str, ...], query: Mapping[str, str | int]) -> str:
+        place = "/".join([BASE, *(quote(each, safe="") for each in path)])
+        return f"{self.url}{place}{f'?{urlencode(query)}' if query else ''}"
 
     def _judged(self, reply: HttpReply) -> Any:
         content = _object(reply.body)

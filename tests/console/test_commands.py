@@ -248,6 +248,16 @@ class FailureTests(CommandCase):
         self.http.failure = HttpFailed("the answer took too long")
         self.assertIn("took too long", self.fails("status"))
 
+    def test_what_is_no_text(self) -> None:
+        """Bytes of another encoding cannot be sent; nothing is asked."""
+        for words in (
+            ("invites", "show", "\udcff"),
+            ("invites", "revoke", "\udcff"),
+            ("bindings", "list", "--mxid", "@\udcff:x.org"),
+        ):
+            self.assertIn("UTF-8", self.fails(*words))
+        self.assertIn("UTF-8", self.fails("status", token="\udcff"))
+
     def test_some_other_server(self) -> None:
         """What answers no JSON is none of ours."""
         for status, body in ((502, b"<html>"), (200, b"[]"), (200, b"")):
