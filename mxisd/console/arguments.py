@@ -49,6 +49,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _some(text: str) -> str:
+    # It would be no segment of a path: another thing would be asked for.
+    if not text:
+        raise ArgumentTypeError("must not be empty")
+    return text
+
+
 def _list_options(parser: ArgumentParser) -> None:
     parser.add_argument("--medium", default="email", help="of --address; email")
     parser.add_argument("--address", help="only what is about this address")
@@ -71,7 +78,7 @@ def _state(*states: str) -> Add:
 
 def _name(what: str) -> Add:
     def add(parser: ArgumentParser) -> None:
-        parser.add_argument("name", metavar=what)
+        parser.add_argument("name", metavar=what, type=_some)
 
     return add
 

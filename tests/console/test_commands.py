@@ -288,6 +288,7 @@ class ArgumentTests(SynchronousTestCase):
             ("invites", "list", "--state", "lost"),
             ("invites", "list", "--limit", "0"),
             ("invites", "show"),
+            ("invites", "show", ""),
             ("sessions", "list", "--state", "open"),
             ("status", "--frob"),
         ):
