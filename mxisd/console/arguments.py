@@ -57,7 +57,7 @@ def _some(text: str) -> str:
 
 
 def _list_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--medium", default="email", help="of --address; email")
+    parser.add_argument("--medium", help="of --address; email")
     parser.add_argument("--address", help="only what is about this address")
     parser.add_argument(
         "--limit", type=_count, default=100, help="at most so many; 100"

@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from mxisd.console.client import AdminClient, CommandFailed
 from mxisd.console.printing import Printer, csv_line
 from mxisd.model.overviews import PAGE_LIMIT
+from mxisd.model.threepids import EMAIL
 
 POLL_SECONDS = 0.5
 TELL_EVERY = 10_000
@@ -87,9 +88,10 @@ def _lacks(found: Sequence[object], arguments: Namespace) -> bool:
 async def _page(
     console: Console, kind: str, arguments: Namespace, limit: int, after: str | None
 ) -> Mapping[str, Any]:
-    query = {key: getattr(arguments, key, None) for key in ("mxid", "state")}
-    if arguments.address is not None:
-        query |= {"medium": arguments.medium, "address": arguments.address}
+    known = ("mxid", "state", "medium", "address")
+    query = {key: getattr(arguments, key, None) for key in known}
+    if arguments.address is not None and arguments.medium is None:
+        query["medium"] = EMAIL
     page: Mapping[str, Any] = await console.client.get(
         kind, limit=limit, **query, **{"from": after}
     )

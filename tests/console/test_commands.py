@@ -120,6 +120,10 @@ class BindingTests(CommandCase):
         self.assertEqual(self.told, [])
         self.assertEqual(len(self.json("bindings", "list", "--all")["bindings"]), 25)
 
+    def test_a_medium_alone(self) -> None:
+        """It is of no use without an address, which is told."""
+        self.assertIn("address", self.fails("bindings", "list", "--medium", "msisdn"))
+
     def test_an_export(self) -> None:
         """All of them, over any number of pages; how many is told."""
         self.add_bindings(21)
