@@ -55,8 +55,15 @@ def _run_to_the_end(work: Work) -> None:
     async def run(reactor: Any) -> None:
         try:
             await work(reactor)
+            sys.stdout.flush()
         except (CommandFailed, ImportRefused, RecordsUnavailable) as error:
             _tell(f"mxisd: {error}")
+            raise SystemExit(FAILED) from error
+        except (OSError, UnicodeEncodeError) as error:
+            _drop_output()
+            # Who reads no more, as head does, has what was wanted.
+            if not isinstance(error, BrokenPipeError):
+                _tell(f"mxisd: {error}")
             raise SystemExit(FAILED) from error
         ended.append(True)
 
@@ -68,6 +75,13 @@ def _run_to_the_end(work: Work) -> None:
             _tell("mxisd: interrupted; start it again to go on")
             raise SystemExit(FAILED) from end
         raise
+
+
+def _drop_output() -> None:
+    # Python writes what is left when it ends, and would complain again.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 # --- Import ---------------------------------------------------------------------------

@@ -35,6 +35,22 @@ class AdminCommand:
         )
         return ended.returncode, ended.stdout, ended.stderr
 
+    def run_into(self, output: int, *words: str) -> tuple[int, str]:
+        """Run it with an output of one's own; exit code, errors."""
+        search = os.pathsep.join(filter(None, sys.path))
+        ended = subprocess.run(
+            [*MXISD, *words],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=self.folder,
+            # As usual: what is printed is kept back for a while.
+            env={**os.environ, "PYTHONPATH": search, "PYTHONUNBUFFERED": ""},
+            text=True,
+            timeout=PATIENCE,
+        )
+        return ended.returncode, ended.stderr
+
     def json(self, *words: str) -> Any:
         """Run it for a program; it must succeed."""
         code, output, errors = self.run(*words, "--json")

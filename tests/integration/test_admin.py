@@ -1,5 +1,6 @@
 """The operator's door: the real server, and the real command."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,24 @@ class AdminTests(SynchronousTestCase):
         removed = self.mxisd.json("bindings", "remove", *words[:2])
         self.assertEqual(removed, {"mxid": "@new:example.org"})
         self.assertEqual(self.server.get(f"{V1}/lookup", **asked), (200, {}))
+
+    def test_an_output_that_takes_no_more(self) -> None:
+        """Who has read enough is told nothing; a full disk is a failure."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        self.addCleanup(os.close, writing)
+        for words in (("status",), ("bindings", "export", "--json")):
+            self.mxisd.json("bindings", "add", "email", GUEST, self.owner)
+            code, errors = self.mxisd.run_into(writing, *words)
+            self.assertEqual((code, errors.replace("1 bindings\n", "")), (1, ""))
+        with open("/dev/full", "wb") as full:
+            code, errors = self.mxisd.run_into(full.fileno(), "status")
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"\Amxisd: [^\n]*No space left[^\n]*\n\Z")
+        old = AdminCommand(self.folder, {"PYTHONIOENCODING": "ascii"})
+        code, _, errors = old.run("bindings", "add", "email", "ü@x.org", self.owner)
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"\Amxisd: [^\n]*ascii[^\n]*\n\Z")
 
     def test_an_invite(self) -> None:
         """Its mail goes out again; its delivery waits for a homeserver that is down."""
