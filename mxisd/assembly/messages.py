@@ -35,4 +35,4 @@ def make_notifier(
             about=about,
             wordings=wordings(medium, each.templates, about, each.path),
         )
-    return Notifier(made, random, reactor)
+    return Notifier(made, random, reactor, config.notification.language)

@@ -1,11 +1,13 @@
 """The keys about messages to people: ``threepid`` and ``notification``."""
 
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
 from attrs import frozen
 
+from mxisd.config.checks import optional
 from mxisd.model.messages import MessageFiles
 from mxisd.model.notices import (
     InviteNotice,
@@ -14,6 +16,8 @@ from mxisd.model.notices import (
     ValidationNotice,
 )
 from mxisd.model.settings import option
+
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[0-9A-Za-z]{1,8})*")
 
 T = TypeVar("T")
 
@@ -202,6 +206,11 @@ class EventsSection:
         return frozenset(each for each, is_on in switches.items() if is_on)
 
 
+def _language(value: str) -> None:
+    if not _TAG.fullmatch(value):
+        raise ValueError("must be a language tag such as fr or de-AT")
+
+
 @frozen(kw_only=True)
 class NotificationSection:
     """Which messages are sent, and by whom."""
@@ -213,6 +222,14 @@ class NotificationSection:
     )
     handlers: DispatchesSection = option("Keys of handlers.", DispatchesSection)
     events: Mapping[str, EventsSection] = option("What is sent, by medium.", dict)
+    language: str | None = option(
+        "The language of messages to people of whom none is known, such as ``fr``: "
+        "homeservers tell of none with an invite.",
+        None,
+        default_note="that of the template without a language in its name; ``en`` in "
+        "our own words",
+        check=optional(_language),
+    )
 
 
 def _by_notice(

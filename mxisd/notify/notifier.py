@@ -1,6 +1,6 @@
 """Notices become messages, and go to whoever carries them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -51,11 +51,13 @@ class Notifier:
 
     :ivar channels: By medium.
     :ivar random: For the IDs of e-mails.
+    :ivar language: For people whose language is not known, or not there.
     """
 
     channels: Mapping[str, Channel]
     random: IRandom
     reactor: Any
+    language: str | None = None
 
     def can_reach(self, notice_type: type, medium: str) -> bool:
         """Whether notices of this type are sent by this medium at all."""
@@ -96,7 +98,7 @@ class Notifier:
         self, notice: Notice, about: Circumstances, wording: Wording
     ) -> Message:
         try:
-            words = wording(facts(notice, about), notice.languages)
+            words = wording(facts(notice, about), self._languages(notice))
         except TemplateFailed as error:
             raise MessageNotSent(f"a template {error}") from error
         is_mail = notice.threepid.medium == EMAIL
@@ -109,6 +111,10 @@ class Notifier:
             html=words.html,
             mail=self._mail(notice, about, words) if is_mail else None,
         )
+
+    def _languages(self, notice: Notice) -> Sequence[str]:
+        last = () if self.language is None else (self.language,)
+        return (*notice.languages, *last)
 
     def _mail(self, notice: Notice, about: Circumstances, words: Words) -> bytes:
         try:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mxisd.config.dump import dump
 from mxisd.config.sections import Config
 from mxisd.config.senders import Channel, channels
+from mxisd.errors import ConfigError
 from mxisd.model.messages import MessageFiles
 from mxisd.model.notices import (
     InviteNotice,
@@ -121,6 +122,15 @@ class ChannelTests(SynchronousTestCase):
         self.assertEqual(len(found.warnings), 3)
         files = channel("email", found.config).templates[UnbindNotice]
         self.assertEqual(files, MessageFiles("Gone", "/t", None))
+
+    def test_the_language(self) -> None:
+        """A tag, and nothing else."""
+        for tag in ("fr", "de-AT", "zh-Hant"):
+            config = loaded(text({"language": tag})).config
+            self.assertEqual(config.notification.language, tag)
+        self.assertIsNone(loaded(text({})).config.notification.language)
+        for wrong in ("", "French language", "de_AT", "f"):
+            self.assertRaises(ConfigError, loaded, text({"language": wrong}))
 
     def test_events(self) -> None:
         """Each is switched off by itself."""

@@ -103,6 +103,14 @@ class NotifierTests(SynchronousTestCase):
         ):
             self.assertEqual(self.notifier.can_reach(kind, medium), expected)
 
+    def test_the_operators_language(self) -> None:
+        """For whoever wants none that is there; others get theirs."""
+        self.notifier = evolve(self.notifier, language="fr")
+        for wanted, expected in (((), "fr"), (("ja",), "fr"), (("de",), "de")):
+            self.successResultOf(self.sending(evolve(VALIDATION, languages=wanted)))
+            mail = message_from_bytes(self.mail.messages[-1].mail or b"")
+            self.assertEqual(mail["Content-Language"], expected)
+
     def test_mails(self) -> None:
         """A complete message, in the language that is wanted."""
         self.successResultOf(self.sending(evolve(VALIDATION, languages=("fr",))))
