@@ -39,12 +39,19 @@ class Console:
     What commands work with.
 
     :ivar page: How many items are asked for at a time.
+    :ivar tell_every: After how many of them it is told how far it is.
     """
 
     client: AdminClient
     printer: Printer
     clock: IReactorTime
     page: int = PAGE_LIMIT
+    tell_every: int = TELL_EVERY
+
+    def tell_count(self, before: int, count: int, kind: str) -> None:
+        """Tell how many items there are so far, every so many."""
+        if before // self.tell_every != count // self.tell_every:
+            self.printer.tell(f"{count} {kind} so far")
 
 
 Run = Callable[[Console, Namespace], Awaitable[None]]
@@ -65,6 +72,8 @@ def listing(kind: str) -> Run:
         found: list[Mapping[str, Any]] = []
         page: Mapping[str, Any] = {}
         while not found or (_lacks(found, arguments) and "next" in page):
+            before = len(found) - len(page.get(kind, ()))
+            console.tell_count(before, len(found), kind)
             left = console.page if arguments.all else arguments.limit - len(found)
             limit = min(console.page, left)
             page = await _page(console, kind, arguments, limit, page.get("next"))
@@ -160,8 +169,7 @@ async def export_bindings(console: Console, _arguments: Namespace) -> None:
         after = page.get("next")
         if after is None:
             break
-        if before // TELL_EVERY != count // TELL_EVERY:
-            printer.tell(f"{count} bindings so far")
+        console.tell_count(before, count, "bindings")
     printer.tell(f"{count} bindings")
 
 

@@ -67,7 +67,7 @@ class CommandCase(AdminCase):
         printer = Printer(chosen.json, self.written.append, self.told.append)
         client: Any = self.http
         asks = AdminClient(client, SERVER, Secret(token))
-        console = Console(asks, printer, self.clock, page=10)
+        console = Console(asks, printer, self.clock, page=10, tell_every=30)
         return Deferred.fromCoroutine(chosen.run(console, chosen))
 
     def command(self, *words: str) -> list[str]:
@@ -119,6 +119,14 @@ class BindingTests(CommandCase):
         self.assertEqual(len(self.command("bindings", "list", "--limit", "25")), 26)
         self.assertEqual(self.told, [])
         self.assertEqual(len(self.json("bindings", "list", "--all")["bindings"]), 25)
+
+    def test_how_far_it_is(self) -> None:
+        """It is told every so many items, unless they are the last ones."""
+        self.add_bindings(40)
+        for words in (("list", "--all"), ("export",), ("list", "--limit", "40")):
+            self.command("bindings", *words)
+            self.assertEqual(self.told[0], "30 bindings so far")
+            self.assertNotIn("40 bindings so far", self.told)
 
     def test_a_medium_alone(self) -> None:
         """It is of no use without an address, which is told."""
