@@ -102,8 +102,8 @@ class AdminEndpoints:
 
     async def sessions(self, call: Call) -> Reply:
         """List sessions."""
-        page = await self._sessions.page(words.wanted(call.query))
-        return words.sessions(page, self._now_ms())
+        wanted = words.wanted(call.query, have_users=False)
+        return words.sessions(await self._sessions.page(wanted), self._now_ms())
 
     def session(self, call: Call) -> Reply:
         """Show a session."""

@@ -56,12 +56,20 @@ class BindingMessage:
     user_id: UserId | None
 
 
-def wanted(query: Mapping[str, str], states: type[Enum] | None = None) -> Wanted:
+def wanted(
+    query: Mapping[str, str],
+    states: type[Enum] | None = None,
+    *,
+    have_users: bool = True,
+) -> Wanted:
     """
     Read what is to be listed.
 
     :param states: What ``state`` may be.
+    :param have_users: Whether they are sought by ``mxid``.
     """
+    if "mxid" in query and not have_users:
+        raise InvalidParam("mxid is not what these are sought by.")
     is_about_somebody = "address" in query or "medium" in query
     return Wanted(
         threepid=fields.threepid(query) if is_about_somebody else None,

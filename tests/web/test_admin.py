@@ -200,6 +200,8 @@ class BindingTests(AdminCase):
         ):
             self.not_seen(f"/bindings?{query}", 400, "M_INVALID_PARAM")
         self.not_seen("/bindings?medium=email", 400, "M_MISSING_PARAMS")
+        text = self.not_seen(f"/sessions?mxid={ALICE}", 400, "M_INVALID_PARAM")
+        self.assertIn("mxid", text)
         text = self.not_seen("/invites?state=lost", 400, "M_INVALID_PARAM")
         self.assertIn("pending, resolved, expired, revoked", text)
 
