@@ -64,7 +64,7 @@ class AdminClient:
                 seconds=SECONDS,
             )
         except HttpFailed as error:
-            hint = "; does it run?" if isinstance(error, NotConnected) else ""
+            hint = _hint(method, error)
             problem = f"the server at {self.url} cannot be asked: {error}{hint}"
             raise CommandFailed(problem) from error
         except UnicodeEncodeError as error:
@@ -86,6 +86,12 @@ class AdminClient:
             raise CommandFailed(f"the server at {self.url} {text}")
         text = str(error.get("error") or f"it answered {reply.status}, and no JSON")
         raise CommandFailed(f"{text} ({reply.status} {error.get('errcode', '')})")
+
+
+def _hint(method: str, error: HttpFailed) -> str:
+    if isinstance(error, NotConnected):
+        return "; does it run?"
+    return "; it may be done all the same" if method == "POST" else ""
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

@@ -259,6 +259,9 @@ class FailureTests(CommandCase):
         self.assertIn("does it run?", self.fails("status"))
         self.http.failure = HttpFailed("the answer took too long")
         self.assertIn("took too long", self.fails("status"))
+        self.assertNotIn("done", self.fails("status"))
+        # A server goes on with what it has begun to change.
+        self.assertIn("may be done", self.fails("invites", "resolve"))
 
     def test_what_is_no_text(self) -> None:
         """Bytes of another encoding cannot be sent; nothing is asked."""
