@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from attrs import frozen
 
+from mxisd.console.printing import printable
 from mxisd.drivers.http import HttpClient, HttpFailed, HttpReply, NotConnected
 from mxisd.model.secret import Secret
 
@@ -85,7 +86,8 @@ class AdminClient:
             text = "has no admin API: set admin.token in its configuration"
             raise CommandFailed(f"the server at {self.url} {text}")
         text = str(error.get("error") or f"it answered {reply.status}, and no JSON")
-        raise CommandFailed(f"{text} ({reply.status} {error.get('errcode', '')})")
+        code = f"{reply.status} {error.get('errcode', '')}".rstrip()
+        raise CommandFailed(printable(f"{text} ({code})"))
 
 
 def _hint(method: str, error: HttpFailed) -> str:

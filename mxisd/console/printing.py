@@ -72,10 +72,10 @@ def csv_line(cells: Sequence[str]) -> str:
 def _lines(content: Any, indent: str = "") -> Iterator[str]:
     for key, value in content.items():
         if isinstance(value, dict):
-            yield f"{indent}{_printable(key)}:"
+            yield f"{indent}{printable(key)}:"
             yield from _lines(value, f"{indent}  ")
         else:
-            name = _printable(key.removesuffix(TIME))
+            name = printable(key.removesuffix(TIME))
             yield f"{indent}{name}: {_text(key, value)}"
 
 
@@ -90,14 +90,14 @@ def _text(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return _printable(", ".join(map(str, value)))
+        return printable(", ".join(map(str, value)))
     if key.endswith(TIME) or key in TIMES:
         return _time(value)
-    return _printable(str(value))
+    return printable(str(value))
 
 
-def _printable(text: str) -> str:
-    # Nobody's text may move the cursor of a terminal.
+def printable(text: str) -> str:
+    """A text in one line; nobody's may move the cursor of a terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
@@ -105,5 +105,5 @@ def _time(ts_ms: Any) -> str:
     try:
         time = datetime.fromtimestamp(ts_ms / 1000, UTC)
     except (OverflowError, TypeError, ValueError):
-        return _printable(str(ts_ms))
+        return printable(str(ts_ms))
     return time.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -278,6 +278,8 @@ class FailureTests(CommandCase):
         for status, body in ((502, b"<html>"), (200, b"[]"), (200, b"")):
             self.http.reply = HttpReply(status, {}, body)
             self.assertIn(str(status), self.fails("status"))
+        self.http.reply = HttpReply(403, {}, b'{"error": "a\\nb\\u001b[2J"}')
+        self.assertTrue(self.fails("status").startswith("a?b?[2J (403"))
 
 
 class ArgumentTests(SynchronousTestCase):
