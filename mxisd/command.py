@@ -41,12 +41,16 @@ def _parser() -> ArgumentParser:
     parser = OneLineParser(
         prog="mxisd", description="Commands for the operator of an mxisd server."
     )
-    parser.add_argument("--version", action="version", version=f"mxisd {__version__}")
+    _add_version(parser)
     choices = parser.add_subparsers(metavar="COMMAND", required=True)
     parser.set_defaults(make=_asking)
     add_commands(choices)
     _add_import(choices.add_parser("import", help="take over another server's data"))
     return parser
+
+
+def _add_version(parser: ArgumentParser) -> None:
+    parser.add_argument("--version", action="version", version=f"mxisd {__version__}")
 
 
 def _run_to_the_end(work: Work) -> None:
@@ -93,6 +97,7 @@ def _add_import(parser: ArgumentParser) -> None:
         "mxisd, ma1sd or sydent, sydent's configuration, or a file with sydent's "
         "signing key. It is never changed."
     )
+    _add_version(parser)
     parser.add_argument("file", metavar="FILE", type=Path)
     parser.add_argument("-c", "--config", help="of the server that is to have it")
     parser.add_argument(

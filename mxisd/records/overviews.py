@@ -20,7 +20,7 @@ from mxisd.model.overviews import (
 from mxisd.model.sessions import ValidationSession
 from mxisd.model.threepids import ThreePid
 from mxisd.ports import IOverviews
-from mxisd.records.database import Database, Row, Transaction
+from mxisd.records.database import Database, Transaction
 from mxisd.records.invite_rows import COLUMNS, invite_of
 from mxisd.records.sessions import SESSION_COLUMNS, session_of
 
@@ -146,12 +146,12 @@ class Overviews:
         sql, parameters = table.query(wanted)
 
         # Reading may take a while, hence not on the reactor's thread.
-        async def work(tx: Transaction) -> Sequence[Row]:
-            return await tx.rows(sql, *parameters)
+        async def work(tx: Transaction) -> Page[T]:
+            rows = await tx.rows(sql, *parameters)
+            items = [read(*row) for row in rows[: wanted.limit]]
+            return Page(items, key(items[-1]) if len(rows) > wanted.limit else None)
 
-        rows = await self._database.transact(work)
-        items = [read(*row) for row in rows[: wanted.limit]]
-        return Page(items, key(items[-1]) if len(rows) > wanted.limit else None)
+        return await self._database.transact(work)
 
 
 def _association(

@@ -199,7 +199,8 @@ class ArgumentTests(SynchronousTestCase):
         """On the standard output, with exit code 0."""
         code, output, errors = self.command.run("--help")
         self.assertEqual((code, errors), (0, ""))
-        self.assertIn("usage: mxisd import [-h] [-c CONFIG]", output)
+        self.assertIn("usage: mxisd import ", output)
+        self.assertIn("[-c CONFIG]", output)
 
     def test_the_version_is_ours(self) -> None:
         """Not that of Twisted, which reads the options."""
