@@ -12,6 +12,7 @@ from mxisd.features.invitations import Invitations, InvitePolicy
 from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Limits
 from mxisd.features.lookup import Lookup
+from mxisd.features.new_invites import NewInvites
 from mxisd.features.sender_roles import SenderRoles
 from mxisd.features.signing_invites import InviteSigning
 from mxisd.model.identifiers import UserId
@@ -39,7 +40,7 @@ def make_invitations(
         limits,
         messages,
         deliveries,
-        base.random,
+        _new_invites(base),
         base.reactor,
     )
     sweep_seconds = section.resolution.timer * section.resolution.period.in_seconds
@@ -48,6 +49,10 @@ def make_invitations(
     repeat(PURGE_SECONDS, made.purge, "forgetting invites that have ended")
     repeat(sweep_seconds, made.sweep, "looking up pending invites")
     return made
+
+
+def _new_invites(base: Base) -> NewInvites:
+    return NewInvites(base.key_ring, base.random, base.reactor)
 
 
 def _deliveries(base: Base) -> Deliveries:
@@ -91,8 +96,8 @@ def invite_policy(config: Config, senders: SenderRoles) -> InvitePolicy:
     after_ms = expiration.after * MINUTE * 1000
     return InvitePolicy(
         accept_known=section.accept_known,
-        full_display_name=section.full_display_name,
         recursive=section.resolution.recursive,
+        full_display_name=section.full_display_name,
         expires_after_ms=after_ms if expiration.enabled else None,
         kept_ms=None if section.keep_ended is None else int(section.keep_ended * 1000),
         expired_to=expired_to(section),

@@ -98,7 +98,7 @@ class Deliveries:
     async def _tell(self, delivery: Delivery) -> _Told:
         """Tell the owner's homeserver; the sender's, if that one takes no such news."""
         owner, sender = delivery.owner, delivery.invite.sender
-        signed = self._key_ring.signed(delivery.to_sign())
+        signed = self._key_ring.signed(delivery.to_sign(), delivery.invite.key_id)
         content = delivery.content(signed)
         told = _Told(Verdict.LATER, "")
         for name in dict.fromkeys((owner.server_name, sender.server_name)):

@@ -22,24 +22,19 @@ from mxisd.features.deliveries import Deliveries
 from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Limits
 from mxisd.features.lookup import Lookup
+from mxisd.features.new_invites import NewInvites
 from mxisd.features.sender_roles import SenderRoles
 from mxisd.model.destinations import Destination
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import (
-    EPHEMERAL_SERIAL,
     BlockLists,
-    Ending,
     Invitation,
     Invite,
-    redacted,
 )
 from mxisd.model.requesters import Account, Ourselves, Requester
-from mxisd.model.signing import SigningKey
 from mxisd.model.threepids import ThreePid
-from mxisd.ports import IInviteRecords, IRandom
+from mxisd.ports import IInviteRecords
 
-TOKEN_LENGTH = 64
-SEED_BYTES = 32
 HEAD_START_MS = 2_000
 """A homeserver needs this to put an invite into the room before it is resolved."""
 
@@ -83,7 +78,7 @@ class Invitations:
     _limits: Limits
     _messages: InviteMessages
     _deliveries: Deliveries
-    _random: IRandom
+    _new: NewInvites
     _clock: IReactorTime
 
     # --- Asked for by homeservers -----------------------------------------------------
@@ -120,7 +115,8 @@ class Invitations:
         else:
             raise ThreePidInUse(str(owner))
         due_ms = self._now_ms() + (HEAD_START_MS if owner else 0)
-        invite = self._fresh(invitation, owner)
+        shows_all = self._policy.full_display_name
+        invite = self._new.made(invitation, owner, shows_all=shows_all)
         stored = await self._records.add_invite(invite, due_ms)
         await self.wake()
         return stored
@@ -149,24 +145,6 @@ class Invitations:
         # If somebody could not be asked, the next sweep asks again.
         found = await self._lookup.owners({threepid}, Ourselves(), self._recursive)
         return found.get(threepid)
-
-    def _fresh(self, invitation: Invitation, owner: UserId | None) -> Invite:
-        now_ms, threepid = self._now_ms(), invitation.threepid
-        shows_all = self._policy.full_display_name
-        return Invite(
-            token=self._random.alphanumeric(TOKEN_LENGTH),
-            threepid=threepid,
-            room_id=invitation.room_id,
-            sender=invitation.sender,
-            facts=invitation.facts,
-            languages=invitation.languages,
-            key=SigningKey(EPHEMERAL_SERIAL, self._random.token_bytes(SEED_BYTES)),
-            display_name=threepid.address if shows_all else redacted(threepid),
-            created_ms=now_ms,
-            ended_ms=None if owner is None else now_ms,
-            ending=None if owner is None else Ending.RESOLVED,
-            owner=owner,
-        )
 
     # --- Learnt by ourselves ----------------------------------------------------------
 

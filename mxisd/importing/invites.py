@@ -127,6 +127,7 @@ def _of_ma1sd(
         key=None,
         display_name=redacted(person),
         created_ms=_created_ms(circumstances, found),
+        key_id=_key_id(found),
     )
 
 
@@ -162,6 +163,12 @@ def _created_ms(circumstances: Circumstances, properties: Mapping[str, str]) -> 
     is_time = written.isdecimal() and len(written) <= LONGEST_TIME
     # As with mxisd, an invite of an unknown age is a new one.
     return circumstances.past(int(written)) if is_time else circumstances.now_ms
+
+
+def _key_id(properties: Mapping[str, str]) -> str | None:
+    """The signing key of which mxisd had told the room."""
+    serial = properties.get("p_key_serial")
+    return f"ed25519:{serial}" if serial else None
 
 
 def _private_key(

@@ -65,6 +65,8 @@ class Invite:
     :ivar token: What names it, in the room and here.
     :ivar key: Its ephemeral key; ``None`` if another server made it, and only its
         addressee has the private half.
+    :ivar key_id: The ID of our long-term key that the room was told of; ``None`` if
+        another server told it, and not which.
     :ivar display_name: The address, redacted, for everybody in the room.
     :ivar ending: ``None`` while it is pending.
     :ivar owner: Whose the address turned out to be.
@@ -82,6 +84,7 @@ class Invite:
     ended_ms: int | None = None
     ending: Ending | None = None
     owner: UserId | None = None
+    key_id: str | None = None
 
     @property
     def is_pending(self) -> bool:

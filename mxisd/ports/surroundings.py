@@ -32,11 +32,16 @@ class IKeyRing(Interface):
     def is_ephemeral_valid(public_key: str) -> bool:
         """Whether this is the valid key of an invite, in any base64 spelling."""
 
-    def current_public_key() -> str:
-        """The public key with which we sign, unpadded base64."""
+    def current_key_id() -> str:
+        """The ID of the long-term key with which we sign today."""
 
-    def signed(content: dict[str, Any]) -> dict[str, Any]:
-        """A copy of the content, signed with our current key under our server name."""
+    def signed(content: dict[str, Any], key_id: str | None = None) -> dict[str, Any]:
+        """
+        A copy of the content, signed under our server name.
+
+        :param key_id: With this long-term key, if we have it and it is valid; otherwise
+            with the current one.
+        """
 
 
 class INotifier(Interface):

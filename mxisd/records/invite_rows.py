@@ -11,7 +11,7 @@ from mxisd.records.database import Database, Row
 
 COLUMNS = (
     "token, medium, address, lowered, room_id, sender, facts, languages, key_seed, "
-    "display_name, created_ms, ended_ms, ending, owner"
+    "display_name, created_ms, ended_ms, ending, owner, key_id"
 )
 SELECT = f"SELECT {COLUMNS} FROM invites "  # noqa: S608
 INVITE = SELECT + "WHERE token = ?"
@@ -21,7 +21,7 @@ TWINS = SELECT + (
 ADD_INVITE = (
     "INSERT INTO invites (token, medium, address, lowered, room_id, sender, facts, "
     "languages, key_seed, key_public, display_name, created_ms, ended_ms, ending, "
-    "owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "owner, key_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -56,6 +56,7 @@ def invite_of(
     ended_ms: int | None,
     ending: str | None,
     owner: str | None,
+    key_id: str | None,
 ) -> Invite:
     """The invite of a row with all :data:`COLUMNS`."""
     return Invite(
@@ -71,6 +72,7 @@ def invite_of(
         ended_ms=ended_ms,
         ending=None if ending is None else Ending(ending),
         owner=None if owner is None else UserId.parse(owner),
+        key_id=key_id,
     )
 
 
@@ -93,4 +95,5 @@ def invite_row(invite: Invite) -> Row:
         invite.ended_ms,
         None if invite.ending is None else invite.ending.value,
         None if invite.owner is None else str(invite.owner),
+        invite.key_id,
     )

@@ -46,13 +46,14 @@ class KeyRing:
         self._server_name = server_name
         self._current = current
         stored = tuple(regular)
-        self._by_id = {each.key.key_id: each.key.public_key for each in stored}
+        self._by_id = {each.key.key_id: each for each in stored}
         self._valid = _public_keys(stored)
         self._ephemeral = _public_keys(ephemeral)
 
     def public_key(self, key_id: str) -> str | None:
         """The public key of a long-term key, unpadded base64."""
-        return self._by_id.get(key_id)
+        stored = self._by_id.get(key_id)
+        return None if stored is None else stored.key.public_key
 
     def is_valid(self, public_key: str) -> bool:
         """Whether this is one of our valid long-term keys, in any base64 spelling."""
@@ -62,13 +63,17 @@ class KeyRing:
         """Whether this is the valid key of an invite, in any base64 spelling."""
         return key_bytes(public_key) in self._ephemeral
 
-    def current_public_key(self) -> str:
-        """The public key with which we sign, unpadded base64."""
-        return self._current.public_key
+    def current_key_id(self) -> str:
+        """The ID of the long-term key with which we sign today."""
+        return self._current.key_id
 
-    def signed(self, content: dict[str, Any]) -> dict[str, Any]:
-        """A copy of the content, signed with our current key under our server name."""
-        return self._current.signed(content, self._server_name)
+    def signed(
+        self, content: dict[str, Any], key_id: str | None = None
+    ) -> dict[str, Any]:
+        """A copy of the content, signed with a valid key under our server name."""
+        stored = None if key_id is None else self._by_id.get(key_id)
+        key = stored.key if stored is not None and stored.is_valid else self._current
+        return key.signed(content, self._server_name)
 
 
 def open_key_ring(path: str, server_name: str, random: IRandom, now_ms: int) -> KeyRing:

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from mxisd.features.invitations import Invitations
 from mxisd.features.signing_invites import InviteSigning
+from mxisd.model.invites import Invite
 from mxisd.ports import IKeyRing
 from mxisd.web import invite_words as words
 from mxisd.web import messages
@@ -36,8 +37,15 @@ class InvitationEndpoints:
         destination = words.destination(content)
         invitation = words.invitation(call, content, destination)
         invite = await self.invitations.store(invitation, destination, call.requester)
-        public_key = self.key_ring.current_public_key()
-        return words.stored(invite, public_key, self.base_url)
+        return words.stored(invite, self._public_key(invite), self.base_url)
+
+    def _public_key(self, invite: Invite) -> str:
+        # The one with which its delivery will be signed, though it may be an old one.
+        ring = self.key_ring
+        known = ring.public_key(invite.key_id or "")
+        if known is not None and ring.is_valid(known):
+            return known
+        return ring.public_key(ring.current_key_id()) or ""
 
     def sign(self, call: Call) -> Reply:
         """Sign for somebody who accepts an invite."""

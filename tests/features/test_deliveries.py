@@ -73,6 +73,14 @@ class DeliveriesTests(SynchronousTestCase):
         self.assertEqual(self.outcomes(), ["delivered"] * 2)
         self.assertEqual(self.wake(DAY), [])
 
+    def test_the_key_that_the_room_knows(self) -> None:
+        """Signs, though there may be another one by now."""
+        self.add("a", key_id="ed25519:old")
+        self.wake()
+        ((_, content),) = self.homeservers.told
+        signed = content["invites"][0]["signed"]
+        self.assertEqual(signed["signatures"], "signed with ed25519:old")
+
     def test_a_refusal_is_final(self) -> None:
         """It is kept, and not told again."""
         for token, status in (("a", 400), ("b", 403)):

@@ -86,6 +86,7 @@ class MxisdInviteTests(InviteCase):
             key=SigningKey("0", KEY.seed),
             display_name="b...@exa...",
             created_ms=NOW_MS - MINUTE_MS,
+            key_id="ed25519:1",
         )
         self.assertEqual(self.invite("t0ken"), expected)
         self.nothing_is_sent()

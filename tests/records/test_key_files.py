@@ -75,6 +75,24 @@ class KeyRingTests(KeyStoreCase):
         )
         self.assertEqual(ring.public_key("ed25519:1"), PUBLIC)
 
+    def test_a_key_of_former_days_signs(self) -> None:
+        """If it is asked for, here, and valid; otherwise the current one does."""
+        for serial, is_valid in (("1", True), ("2", True), ("3", False)):
+            self.key(f"regular/ed25519/{serial}", is_valid=is_valid)
+        self.current("2")
+        ring = self.open()
+        self.assertEqual(ring.current_key_id(), "ed25519:2")
+        for asked, used in (
+            (None, "2"),
+            ("ed25519:1", "1"),
+            ("ed25519:2", "2"),
+            ("ed25519:3", "2"),
+            ("ed25519:4", "2"),
+            ("", "2"),
+        ):
+            (signatures,) = ring.signed({}, asked)["signatures"].values()
+            self.assertEqual(list(signatures), [f"ed25519:{used}"], asked)
+
     def test_a_first_start_makes_a_key(self) -> None:
         """It is in mxisd's format, for us alone, and the same at the next start."""
         first = self.open().signed({"a": 1})

@@ -4,6 +4,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from signedjson.key import decode_verify_key_bytes
@@ -16,9 +17,12 @@ from mxisd.features.invitations import InvitePolicy
 from mxisd.features.sender_roles import SenderRoles
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import BlockLists
+from mxisd.model.signing import SigningKey
 from mxisd.model.threepids import canonical
 from mxisd.ports import Resolution
 from mxisd.records.invites import InviteRecords
+from mxisd.records.key_files import KeyRing
+from mxisd.records.key_folders import StoredKey
 from tests.features.invite_doubles import Roles
 from tests.records.instant import InstantDatabase
 from tests.resolver.doubles import BOB, BOB_ID
@@ -185,6 +189,27 @@ class StoreTests(InvitationCase):
         self.world.invite_database.works_for = None
         self.store(room_id="!other")
         self.assertEqual(len(self.world.notifier.invites), 2)
+
+    def test_another_signing_key(self) -> None:
+        """A room hears for good of the key that its delivery will be signed with."""
+        old, new = (SigningKey(serial, bytes(32)) for serial in ("old", "new"))
+        old = evolve(old, seed=bytes(range(32)))
+        for current, expected in ((old, old), (new, old)):
+            stored = [StoredKey(old, True), StoredKey(new, True)]
+            self.world.key_ring = KeyRing("example.org", current, stored, [])
+            self.restart()
+            reply = self.store()
+            self.assertEqual(reply["public_key"], expected.public_key)
+        found = self.world.invite_records().invite(reply["token"])
+        assert found is not None
+        self.assertEqual(found.key_id, "ed25519:old")
+        for stored in ([StoredKey(new, True)], [StoredKey(old, False)]):
+            self.world.key_ring = KeyRing(
+                "example.org", new, [*stored, StoredKey(new, True)], []
+            )
+            self.restart()
+            self.assertEqual(self.store()["public_key"], new.public_key)
+            self.assertEqual(self.store(room_id="!new")["public_key"], new.public_key)
 
     def test_the_whole_address(self) -> None:
         """If the operator wants it so."""

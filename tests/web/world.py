@@ -33,6 +33,7 @@ from mxisd.features.invitations import Invitations, InvitePolicy
 from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import Lookup, LookupPolicy
+from mxisd.features.new_invites import NewInvites
 from mxisd.features.signing_invites import InviteSigning
 from mxisd.features.terms import Terms
 from mxisd.features.validation import Validation, ValidationPolicy
@@ -111,11 +112,13 @@ class TwoKeys:
         """Whether it is the invite's."""
         return key_bytes(public_key) == key_bytes(INVITE_KEY.public_key)
 
-    def current_public_key(self) -> str:
-        """The long-term key."""
-        return KEY.public_key
+    def current_key_id(self) -> str:
+        """The long-term key's."""
+        return KEY.key_id
 
-    def signed(self, content: dict[str, Any]) -> dict[str, Any]:
+    def signed(
+        self, content: dict[str, Any], key_id: str | None = None
+    ) -> dict[str, Any]:
         """Sign."""
         return KEY.signed(content, "example.org")
 
@@ -161,6 +164,7 @@ class World:
     homeservers: TalkingHomeservers = field(factory=TalkingHomeservers)
     pulse: Any = field(factory=Pulse)
     store: Watched = field(factory=Watched)
+    key_ring: Any = field(factory=TwoKeys)
     hash_index: HashIndex | None = None
     settings: dict[str, Any] = field(factory=dict)
     tasks: BackgroundTasks = field(init=False)
@@ -183,7 +187,7 @@ class World:
             invitations=self.invitations(),
             invite_signing=self._signing(),
             health=Health(self.pulse, {"staff": self.store}, frozenset),
-            key_ring=TwoKeys(),
+            key_ring=self.key_ring,
             administration=self._administration(),
         )
 
@@ -229,7 +233,7 @@ class World:
         )
         digest = lookup_digest(BOB.address, BOB.medium, PEPPER)
         hashes = FixedHashes({digest: str(BOB_ID)}, PEPPER)
-        return Lookup(policy, self.resolver, hashes, TwoKeys(), self.clock)
+        return Lookup(policy, self.resolver, hashes, self.key_ring, self.clock)
 
     def _limits(self) -> Limits:
         rates = {
@@ -262,7 +266,7 @@ class World:
         deliveries = Deliveries(
             DeliveryRecords(database),
             self.homeservers,
-            TwoKeys(),
+            self.key_ring,
             self.tasks,
             self.clock,
         )
@@ -273,7 +277,7 @@ class World:
             self._limits(),
             messages,
             deliveries,
-            self.random,
+            NewInvites(self.key_ring, self.random, self.clock),
             self.clock,
         )
 
@@ -282,7 +286,7 @@ class World:
             self.bind_policy,
             validation,
             self.bindings,
-            TwoKeys(),
+            self.key_ring,
             self._on_threepid_known,
             self.clock,
         )
@@ -310,7 +314,7 @@ class World:
         return SessionRecords(self.invite_database)
 
     def _signing(self) -> InviteSigning:
-        return InviteSigning(self.invite_records(), TwoKeys(), "example.org")
+        return InviteSigning(self.invite_records(), self.key_ring, "example.org")
 
     def web_settings(self) -> WebSettings:
         """Everything open, to those nearby."""

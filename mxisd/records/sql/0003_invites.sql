@@ -15,7 +15,8 @@ CREATE TABLE invites (
     created_ms BIGINT NOT NULL,
     ended_ms BIGINT,
     ending TEXT,
-    owner TEXT
+    owner TEXT,
+    key_id TEXT
 );
 CREATE INDEX invites_by_threepid ON invites (medium, address);
 CREATE INDEX invites_by_key ON invites (key_public);
