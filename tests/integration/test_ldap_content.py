@@ -1,5 +1,6 @@
 """Directories with content that nobody would wish for, and with very much of it."""
 
+import atexit
 import gc
 import resource
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ class ContentTests(LdapCase):
 def crowded() -> Slapd:
     """A running directory with very many people, cut at 500 entries, hard at 1000."""
     slapd = Slapd(Organisation(people=CROWD), size_limit=500, hard_limit=1000)
+    atexit.register(slapd.remove)
     slapd.start()
     return slapd
 
