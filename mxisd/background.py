@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,6 +22,7 @@ class BackgroundTasks(Service):
         self._clock = clock
         self._running: set[Deferred[Any]] = set()
         self._repeating: list[LoopingCall] = []
+        self._first: list[Callable[[], None]] = []
 
     def spawn(self, coroutine: Coroutine[Any, Any, object], what: str) -> None:
         """
@@ -70,9 +71,22 @@ class BackgroundTasks(Service):
         else:
             loop.interval = seconds
 
+    def after_start(
+        self, seconds: float, work: Callable[[], Awaitable[object]], what: str
+    ) -> None:
+        """Do something once, so long after the start of the service."""
+
+        async def later() -> None:
+            await deferLater(self._clock, seconds)
+            await work()
+
+        self._first.append(lambda: self.spawn(later(), what))
+
     def startService(self) -> None:
-        """Start what repeats."""
+        """Start what repeats, and what comes first."""
         super().startService()
+        for begin in self._first:
+            begin()
         for loop in self._repeating:
             self._begin(loop, loop.interval or 0)
 

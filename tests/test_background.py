@@ -88,6 +88,26 @@ class BackgroundTasksTests(SynchronousTestCase):
         self.clock.advance(10)
         self.assertEqual(len(runs), 2)
 
+    def test_something_after_the_start(self) -> None:
+        """Once, some time after it; not if the service stops before."""
+        runs: list[float] = []
+
+        async def work() -> None:
+            runs.append(self.clock.seconds())
+            raise ZeroDivisionError
+
+        self.tasks.after_start(5, work, "sweeping")
+        self.clock.advance(10)
+        self.tasks.startService()
+        self.clock.pump([4, 1, 5])
+        self.assertEqual(runs, [15])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.tasks.stopService()
+        self.tasks.startService()
+        self.tasks.stopService()
+        self.clock.advance(10)
+        self.assertEqual(runs, [15])
+
 
 class InTimeTests(SynchronousTestCase):
     """Waiting with a limit."""

@@ -25,6 +25,8 @@ from mxisd.web.routes import V1
 
 MINUTE = 60
 PURGE_SECONDS = 3600
+FIRST_SWEEP_SECONDS = 5
+"""Whoever appeared while the server was down need not wait for the next look."""
 
 
 def make_invitations(
@@ -47,7 +49,9 @@ def make_invitations(
     repeat(POLL_SECONDS, deliveries.wake, "delivering invites")
     repeat(POLL_SECONDS, messages.wake, "sending messages of invites")
     repeat(PURGE_SECONDS, made.purge, "forgetting invites that have ended")
-    repeat(sweep_seconds, made.sweep, "looking up pending invites")
+    looking_up = "looking up pending invites"
+    base.background.after_start(FIRST_SWEEP_SECONDS, made.sweep, looking_up)
+    repeat(sweep_seconds, made.sweep, looking_up)
     return made
 
 

@@ -253,6 +253,20 @@ class FailingHomeserverTests(InvitationCase):
         self.wait_for(self.ours, second)
 
 
+class RestartTests(InvitationCase):
+    """Before the first look that is due."""
+
+    def test_who_appeared_while_we_were_down(self) -> None:
+        """Is found soon after the start."""
+        self.make(resolution={"timer": 1, "period": "hours"}).start()
+        address = "new@example.org"
+        invite = self.store(self.register(), address)["token"]
+        self.server.stop()
+        self.bind(address, self.other)
+        self.server.start()
+        wait_until(lambda: invite in self.other.told, "it is told", 60)
+
+
 class KillTests(InvitationCase):
     """The process is killed at each commit of an invitation's life."""
 
