@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
 from twisted.mail.smtp import ESMTP, IMessage, IMessageDelivery
 from zope.interface import implementer
@@ -69,11 +70,16 @@ def protocol() -> ESMTP:
 
 def main() -> None:
     """Listen until somebody presses Ctrl-C."""
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else USUAL_PORT
+    port = sys.argv[1] if len(sys.argv) > 1 else str(USUAL_PORT)
+    if not port.isdecimal():
+        sys.exit("usage: show_mails.py [PORT]")
     factory = ServerFactory()
     factory.noisy = False
     factory.protocol = protocol  # type: ignore[assignment]
-    reactor.listenTCP(port, factory, interface="127.0.0.1")  # type: ignore[attr-defined]
+    try:
+        reactor.listenTCP(int(port), factory, interface="127.0.0.1")  # type: ignore[attr-defined]
+    except CannotListenError as error:
+        sys.exit(f"show_mails: {error}")
     print(f"Mails to 127.0.0.1:{port} are shown here.", flush=True)
     reactor.run()  # type: ignore[attr-defined]
 
