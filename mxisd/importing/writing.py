@@ -11,13 +11,18 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from mxisd.model.associations import Association
-from mxisd.model.hashing import lookup_digest
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import Invite
 from mxisd.model.sessions import ValidationSession
 from mxisd.ports import AccountRecord
 from mxisd.records.accounts import ACCEPT_URL, ADD_ACCOUNT
-from mxisd.records.bindings import ADD_HASH, BIND, PEPPERS
+from mxisd.records.bindings import (
+    ADD_HASH,
+    BIND,
+    PEPPERS,
+    binding_row,
+    hash_rows,
+)
 from mxisd.records.database import Row, Transaction
 from mxisd.records.invite_rows import (
     ADD_INVITE,
@@ -27,7 +32,7 @@ from mxisd.records.invite_rows import (
     twin_key,
 )
 from mxisd.records.invites import ADOPT_KEY
-from mxisd.records.sessions import ADD_SESSION
+from mxisd.records.sessions import ADD_SESSION, session_row
 
 HERE = "already here"
 NEWER = "a binding of the same address that is as new, or newer, is here"
@@ -74,7 +79,7 @@ async def write_sessions(
     tx: Transaction, sessions: Sequence[ValidationSession]
 ) -> Counter[str]:
     """Write validation sessions."""
-    return await _write(tx, TAKE_SESSION, [_session_row(each) for each in sessions])
+    return await _write(tx, TAKE_SESSION, [session_row(each) for each in sessions])
 
 
 async def write_bindings(
@@ -84,11 +89,12 @@ async def write_bindings(
     left: Counter[str] = Counter()
     peppers = [pepper for (pepper,) in await tx.rows(PEPPERS)]
     for each in associations:
-        if not await tx.run(TAKE_BINDING, *_binding_row(each)):
+        if not await tx.run(TAKE_BINDING, *binding_row(each)):
             left[NEWER] += 1
         elif peppers:
             await tx.run(FORGET_HASHES, each.threepid.medium, each.threepid.address)
-            await tx.run_many(ADD_HASH, _hashes(peppers, each))
+            rows = hash_rows(peppers, each.threepid, str(each.user_id))
+            await tx.run_many(ADD_HASH, rows)
     return left
 
 
@@ -119,47 +125,3 @@ async def write_adopted_keys(tx: Transaction, keys: Sequence[bytes]) -> Counter[
 async def _write(tx: Transaction, statement: str, rows: Sequence[Row]) -> Counter[str]:
     taken = sum([await tx.run(statement, *row) for row in rows])
     return Counter({HERE: len(rows) - taken})
-
-
-def _binding_row(association: Association) -> Row:
-    threepid = association.threepid
-    return (
-        threepid.medium,
-        threepid.address,
-        threepid.lowered,
-        str(association.user_id),
-        association.ts_ms,
-        association.not_before_ms,
-        association.not_after_ms,
-    )
-
-
-def _hashes(peppers: Sequence[str], association: Association) -> list[Row]:
-    threepid, owner = association.threepid, str(association.user_id)
-    return [
-        (
-            pepper,
-            lookup_digest(spelling, threepid.medium, pepper),
-            threepid.medium,
-            threepid.address,
-            owner,
-        )
-        for pepper in peppers
-        for spelling in threepid.spellings
-    ]
-
-
-def _session_row(session: ValidationSession) -> Row:
-    return (
-        session.sid,
-        session.threepid.medium,
-        session.threepid.address,
-        session.threepid.lowered,
-        session.secret_digest,
-        session.token.value,
-        session.changed_ms,
-        session.send_attempt,
-        session.next_link,
-        session.wrong_tokens,
-        session.validated_ms,
-    )

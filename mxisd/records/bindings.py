@@ -127,7 +127,7 @@ async def _hash_next(pepper: str, after: Row, tx: Transaction) -> Row | None:
     bindings = await tx.rows(NEXT_BINDINGS, *after, CHUNK)
     for medium, address, lowered, user_id in bindings:
         threepid = ThreePid(medium, address, lowered)
-        await tx.run_many(ADD_HASH, _hashes([pepper], threepid, user_id))
+        await tx.run_many(ADD_HASH, hash_rows([pepper], threepid, user_id))
     return bindings[-1][:2] if len(bindings) == CHUNK else None
 
 
@@ -158,21 +158,12 @@ class BindingRecords:
     async def bind(self, association: Association) -> None:
         """Publish; a 3PID has one owner, the newest."""
         threepid, user_id = association.threepid, str(association.user_id)
-        row = (
-            threepid.medium,
-            threepid.address,
-            threepid.lowered,
-            user_id,
-            association.ts_ms,
-            association.not_before_ms,
-            association.not_after_ms,
-        )
 
         async def work(tx: Transaction) -> None:
             await tx.run(UNBIND, threepid.medium, threepid.address)
-            await tx.run(BIND, *row)
+            await tx.run(BIND, *binding_row(association))
             peppers = [pepper for (pepper,) in await tx.rows(PEPPERS)]
-            await tx.run_many(ADD_HASH, _hashes(peppers, threepid, user_id))
+            await tx.run_many(ADD_HASH, hash_rows(peppers, threepid, user_id))
 
         await self._database.transact(work)
 
@@ -187,7 +178,22 @@ class BindingRecords:
         return await self._database.transact(work) > 0
 
 
-def _hashes(peppers: Sequence[str], threepid: ThreePid, user_id: str) -> list[Row]:
+def binding_row(association: Association) -> Row:
+    """The parameters of :data:`BIND`."""
+    threepid = association.threepid
+    return (
+        threepid.medium,
+        threepid.address,
+        threepid.lowered,
+        str(association.user_id),
+        association.ts_ms,
+        association.not_before_ms,
+        association.not_after_ms,
+    )
+
+
+def hash_rows(peppers: Sequence[str], threepid: ThreePid, user_id: str) -> list[Row]:
+    """The parameters of :data:`ADD_HASH`, for every pepper and spelling."""
     return [
         (
             pepper,

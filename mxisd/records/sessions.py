@@ -61,7 +61,7 @@ class SessionRecords:
         """Remember a session."""
 
         async def work(tx: Transaction) -> None:
-            await tx.run(ADD_SESSION, *_row(session))
+            await tx.run(ADD_SESSION, *session_row(session))
 
         await self._database.transact(work)
 
@@ -138,7 +138,8 @@ def session_of(
     )
 
 
-def _row(session: ValidationSession) -> Row:
+def session_row(session: ValidationSession) -> Row:
+    """The parameters of :data:`ADD_SESSION`."""
     return (
         session.sid,
         session.threepid.medium,
