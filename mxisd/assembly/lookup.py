@@ -9,10 +9,10 @@ from mxisd.assembly.base import Base
 from mxisd.assembly.stores import NamedStore, resolver
 from mxisd.config.lookups import RotationPolicy
 from mxisd.config.sections import Config
-from mxisd.features.hash_index import HashIndex, NoHashes, PepperPolicy
+from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.features.hash_sources import Sources
 from mxisd.features.lookup import Lookup, LookupPolicy
-from mxisd.model.hashing import NONE
+from mxisd.model.hashing import NONE, PepperPolicy
 from mxisd.ports import IBindingRecords
 from mxisd.records.bindings import BindingRecords, PepperRecords
 from mxisd.records.database import Database

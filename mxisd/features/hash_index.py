@@ -9,14 +9,14 @@ Source: Identity Service API v1.19, "Security considerations of hashed lookup".
 
 from collections.abc import Mapping, Sequence, Set
 
-from attrs import field, frozen
+from attrs import frozen
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mxisd.errors import Unavailable
 from mxisd.features.hash_sources import Sources, SourceStatus
-from mxisd.model.hashing import Generation
+from mxisd.model.hashing import Generation, PepperPolicy
 from mxisd.ports import (
     IBindingRecords,
     IHashFiles,
@@ -25,39 +25,7 @@ from mxisd.ports import (
     IRandom,
 )
 
-PEPPER_MIN_MS = 600_000
-"""A pepper serves for ten minutes at least, and is answered for as long again."""
-
 log = Logger()
-
-
-def _bearable(grace_ms: int) -> int:
-    return max(grace_ms, PEPPER_MIN_MS)
-
-
-@frozen(kw_only=True)
-class PepperPolicy:
-    """
-    When a pepper is replaced.
-
-    :ivar max_age_ms: The age at which it is; ``None`` if the number of lookups decides.
-    :ivar max_lookups: The number of lookups after which it is, once it is ten minutes
-        old; ``None`` if its age decides.
-    :ivar grace_ms: How long it is answered after that; ten minutes at least.
-    """
-
-    length: int
-    grace_ms: int = field(converter=_bearable)
-    max_age_ms: int | None = None
-    max_lookups: int | None = None
-
-    def is_due(self, age_ms: int, lookups: int) -> bool:
-        """Whether a pepper of this age and use is to be replaced."""
-        if age_ms < PEPPER_MIN_MS:
-            return False
-        if self.max_age_ms is not None:
-            return age_ms >= self.max_age_ms
-        return self.max_lookups is not None and lookups >= self.max_lookups
 
 
 @frozen(kw_only=True)

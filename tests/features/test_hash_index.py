@@ -13,10 +13,8 @@ from zope.interface import implementer
 from mxisd.background import BackgroundTasks
 from mxisd.errors import RecordsUnavailable, StoreUnavailable, Unavailable
 from mxisd.features.hash_index import (
-    PEPPER_MIN_MS,
     HashIndex,
     NoHashes,
-    PepperPolicy,
 )
 from mxisd.features.hash_sources import (
     SOURCE_LIMIT,
@@ -26,7 +24,12 @@ from mxisd.features.hash_sources import (
 )
 from mxisd.interfaces import BATCH_LIMIT, IAssociationSource, Put, Store
 from mxisd.model.associations import Association
-from mxisd.model.hashing import Generation, lookup_digest
+from mxisd.model.hashing import (
+    PEPPER_MIN_MS,
+    Generation,
+    PepperPolicy,
+    lookup_digest,
+)
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
 from mxisd.ports import (

@@ -7,9 +7,10 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
-from mxisd.features.hash_index import HashIndex, PepperPolicy
+from mxisd.features.hash_index import HashIndex
 from mxisd.features.hash_sources import Sources
 from mxisd.features.invitations import InvitePolicy
+from mxisd.model.hashing import PepperPolicy
 from mxisd.model.overviews import PAGE_LIMIT
 from mxisd.model.sessions import LIFE_MS, MAX_WRONG_TOKENS
 from mxisd.records.sessions import SessionRecords
