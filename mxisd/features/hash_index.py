@@ -37,6 +37,7 @@ class IndexStatus:
     :ivar count: How many hashes of listed people are answered; ``None`` before there is
         an index.
     :ivar is_refreshing: Whether sources are being listed, or an index is being built.
+    :ivar queued: How many more refreshes have been asked for meanwhile.
     :ivar refreshes: How often that has come to an end since the server started.
     :ivar failure: Why the last one was in vain; ``None`` if it was not. A source that
         fails is told by its own status.
@@ -45,6 +46,7 @@ class IndexStatus:
     sources: Mapping[str, SourceStatus]
     count: int | None
     is_refreshing: bool
+    queued: int
     refreshes: int
     failure: str | None = None
 
@@ -125,6 +127,7 @@ class HashIndex:
             sources=self._sources.status(),
             count=None if index is None else index.count,
             is_refreshing=bool(self._refreshing.locked),
+            queued=len(self._refreshing.waiting),
             refreshes=self._refreshes,
             failure=self._failure,
         )

@@ -357,10 +357,11 @@ class IndexTests(AdminCase):
         source = {"is_failing": False, "so_far": 1}
         self.assertEqual(under_way["sources"], {"staff": source})
         self.assertEqual(self.do("/hashes/rebuild", status=202), {"through_at": 2})
+        self.assertEqual(self.do("/hashes/rebuild", status=202), {"through_at": 3})
         staff.people[EVE] = ALICE
         staff.pause.callback(None)
         status = self.see("/hashes")
-        self.assertEqual((status["refreshes"], status["count"]), (2, 2))
+        self.assertEqual((status["refreshes"], status["count"]), (3, 2))
         self.assertFalse(status["is_refreshing"])
         self.assertNotIn("failure", status)
 

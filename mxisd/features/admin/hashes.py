@@ -45,7 +45,8 @@ class HashAdmin:
         index = self._required()
         status = index.status()
         self._spawn(index.rebuild(), "rebuilding the hash index")
-        return status.refreshes + (2 if status.is_refreshing else 1)
+        before = status.refreshes + status.is_refreshing + status.queued
+        return before + 1
 
     def _required(self) -> HashIndex:
         if self._index is None:
