@@ -96,7 +96,8 @@ class Binding:
         if not self._policy.is_enabled:
             raise Forbidden("Associations are not published here.")
         if owner is None:
-            if user_id.server_name.lower() != self._policy.domain.lower():
+            # Letter by letter: in capitals, it is another user's name.
+            if user_id.server_name != self._policy.domain:
                 raise Forbidden("Users of this homeserver have to log in (API v2).")
         elif owner != user_id:
             raise NotYourAccount("Addresses can be bound to your own account only.")

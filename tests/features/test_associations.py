@@ -42,6 +42,7 @@ from tests.features.session_doubles import MemorySessions, RecordingNotifier
 ALICE = UserId.parse("@alice:example.org")
 BOB = UserId.parse("@bob:example.org")
 FAR = UserId.parse("@bob:elsewhere.org")
+CAPITALS = UserId.parse("@alice:EXAMPLE.org")
 MAIL = canonical("email", "alice@example.org")
 SECRET = Secret("client")
 
@@ -96,7 +97,7 @@ class BindingTests(AssociationTestCase):
     ) -> "Deferred[Any]":
         """Bind."""
         binding = Binding(
-            BindPolicy(is_enabled, "Example.org"),
+            BindPolicy(is_enabled, "example.org"),
             self.validation,
             self.bindings,
             MarkingKeyRing(),
@@ -120,16 +121,25 @@ class BindingTests(AssociationTestCase):
         self.assertEqual(self.bindings.owners, {MAIL: ALICE})
 
     def test_who_may_not(self) -> None:
-        """Nobody is told anything."""
+        """Nobody is told anything, not even whether there is such a session."""
         for user_id, owner, is_enabled, error in (
             (ALICE, BOB, True, NotYourAccount),
             (ALICE, ALICE, False, Forbidden),
             (ALICE, None, False, Forbidden),
             (FAR, None, True, Forbidden),
+            (CAPITALS, None, True, Forbidden),
+            (CAPITALS, ALICE, True, NotYourAccount),
         ):
-            self.failureResultOf(self.bind("good", user_id, owner, is_enabled), error)
+            for sid in ("good", "new", "unknown"):
+                bound = self.bind(sid, user_id, owner, is_enabled)
+                self.failureResultOf(bound, error)
         self.failureResultOf(self.bind("new", ALICE, ALICE), SessionNotValidated)
         self.assertEqual((self.bindings.owners, self.known), ({}, []))
+
+    def test_without_an_account(self) -> None:
+        """Users of our own domain are."""
+        self.successResultOf(self.bind("good", ALICE, None))
+        self.assertEqual(self.bindings.owners, {MAIL: ALICE})
 
     def test_accounts_of_other_homeservers(self) -> None:
         """They bind their own."""
