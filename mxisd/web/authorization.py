@@ -6,18 +6,41 @@ from enum import Enum
 from functools import lru_cache
 
 from attrs import frozen
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IRequest
 
 from mxisd.errors import Forbidden, Unauthorized
 from mxisd.features.accounts import Accounts
 from mxisd.features.terms import Terms
 from mxisd.model.identifiers import UserId
-from mxisd.model.requesters import Network, Origin, origin_of
+from mxisd.model.requesters import (
+    NOT_FORWARDED,
+    Forwarding,
+    Network,
+    Origin,
+    contains,
+    origin_of,
+)
 from mxisd.model.secret import Secret
 from mxisd.web import messages
+from mxisd.web.rare_warnings import RareWarnings
 
 CACHED_ORIGINS = 1024
 CACHED_HEADER_LENGTH = 200
+
+MARKS = (b"X-Forwarded-Host", b"X-Forwarded-Proto", b"Via")
+"""Headers of proxies that do not tell who the client is."""
+
+FORWARDING = (b"X-Forwarded-For", b"X-Real-IP", b"Forwarded", *MARKS)
+
+UNTRUSTED = (
+    "{address} forwards requests and is none of server.trustedProxies: if it is your "
+    "reverse proxy, add it; so far its clients share one limit, and none is near"
+)
+NAMELESS = (
+    "the proxy at {address} sends no X-Forwarded-For: none of its clients is near, and "
+    "they may share one limit"
+)
 
 
 class Auth(Enum):
@@ -121,23 +144,57 @@ class Gate:
 class Origins:
     """Tells where requests come from."""
 
-    def __init__(self, trusted_proxies: Sequence[Network]) -> None:
+    def __init__(
+        self, trusted_proxies: Sequence[Network], warnings: RareWarnings
+    ) -> None:
         proxies = tuple(trusted_proxies)
 
-        def find(peer: str, forwarded_for: tuple[str, ...]) -> Origin:
-            return origin_of(peer, forwarded_for, proxies)
+        def find(peer: str, headers: Forwarding) -> Origin:
+            return origin_of(peer, headers, proxies)
 
+        self._proxies = proxies
         self._find = find
         self._find_cached = lru_cache(CACHED_ORIGINS)(find)
+        self._warnings = warnings
 
     def of(self, request: IRequest) -> Origin:
         """The origin of a request, as far as it can be believed."""
         # A unix socket's address has no host.
         peer = getattr(request.getClientAddress(), "host", "")
-        values = request.requestHeaders.getRawHeaders(b"X-Forwarded-For")
-        if not values:
-            return self._find_cached(peer, ())
-        forwarded_for = tuple(value.decode("latin-1") for value in values)
-        if sum(map(len, forwarded_for)) > CACHED_HEADER_LENGTH:
-            return self._find(peer, forwarded_for)
-        return self._find_cached(peer, forwarded_for)
+        headers = request.requestHeaders
+        if not any(map(headers.hasHeader, FORWARDING)):
+            return self._find_cached(peer, NOT_FORWARDED)
+        forwarding = _forwarding(headers)
+        is_short = _length(forwarding) <= CACHED_HEADER_LENGTH
+        origin = (self._find_cached if is_short else self._find)(peer, forwarding)
+        if origin.is_claimed:
+            self._warn(peer, forwarding, origin)
+        return origin
+
+    def _warn(self, peer: str, forwarding: Forwarding, origin: Origin) -> None:
+        nearest = self._find_cached(peer, NOT_FORWARDED).address
+        if nearest is None or not contains(self._proxies, nearest):
+            self._warnings.warn(UNTRUSTED, peer)
+        elif not forwarding.forwarded_for:
+            self._warnings.warn(NAMELESS, peer)
+        elif origin.address is not None and not origin.address.is_global:
+            # Strangers may write the header, too; their addresses are public.
+            self._warnings.warn(UNTRUSTED, str(origin.address))
+
+
+def _forwarding(headers: Headers) -> Forwarding:
+    def values(name: bytes) -> tuple[str, ...]:
+        raw = headers.getRawHeaders(name, ())
+        return tuple(value.decode("latin-1") for value in raw)
+
+    return Forwarding(
+        values(b"X-Forwarded-For"),
+        values(b"X-Real-IP"),
+        values(b"Forwarded"),
+        any(map(headers.hasHeader, MARKS)),
+    )
+
+
+def _length(forwarding: Forwarding) -> int:
+    named = (forwarding.forwarded_for, forwarding.real_ip, forwarding.forwarded)
+    return sum(len(value) for values in named for value in values)

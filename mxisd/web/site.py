@@ -31,6 +31,7 @@ from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
 from mxisd.web.invitations import InvitationEndpoints
 from mxisd.web.operations import NAME, OperationsEndpoints
 from mxisd.web.pages import OwnPages, Pages
+from mxisd.web.rare_warnings import RareWarnings
 from mxisd.web.resource import CORS, Api, Shield
 from mxisd.web.routes import V1, V2, Doors, Endpoints, routes
 from mxisd.web.validation import ValidationEndpoints
@@ -213,7 +214,7 @@ def build_api(
     return Api(
         routes(endpoints, settings.doors),
         Gate(accounts, features.terms, networks, settings.operators),
-        Origins(settings.trusted_proxies),
+        Origins(settings.trusted_proxies, RareWarnings(clock)),
         Refusals(random),
         shield,
     )
