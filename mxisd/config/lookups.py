@@ -59,8 +59,8 @@ class InboundSection:
     """The v1 lookup as others use it."""
 
     allowed_cidr: tuple[Network, ...] | None = option(
-        "Networks that may use the v1 lookups. Widen it if you publish the "
-        "``_matrix-identity._tcp`` record.",
+        "Networks that may use the v1 lookups, and nothing else. Widen it if you "
+        "publish the ``_matrix-identity._tcp`` record.",
         None,
         default_note="``lookup.recursive.allowedCidr``",
     )

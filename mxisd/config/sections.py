@@ -102,7 +102,10 @@ class ServerSection:
         networks("127.0.0.0/8", "::1/128"),
     )
     internal_networks: tuple[Network, ...] = option(
-        "Networks that may see the names of stores in ``/status``.", networks(*NEAR)
+        "Networks of your own, such as your homeserver's: they may bind, invite and "
+        "have messages sent in v1, which has no login, and see the names of stores in "
+        "``/status``.",
+        networks(*NEAR),
     )
 
 

@@ -33,6 +33,10 @@ MARKS = (b"X-Forwarded-Host", b"X-Forwarded-Proto", b"Via")
 
 FORWARDING = (b"X-Forwarded-For", b"X-Real-IP", b"Forwarded", *MARKS)
 
+REFUSED = (
+    "{template} is refused to {address}, which is none of server.internalNetworks: "
+    "if your homeserver is there, add it"
+)
 UNTRUSTED = (
     "{address} forwards requests and is none of server.trustedProxies: if it is your "
     "reverse proxy, add it; so far its clients share one limit, and none is near"
@@ -48,6 +52,7 @@ class Auth(Enum):
 
     NONE = "anybody"
     INBOUND = "a network that may use the v1 lookups"
+    INTERNAL = "a network of ours, such as the homeserver's"
     ACCOUNT = "an account token, and the terms accepted"
     ACCOUNT_WITHOUT_TERMS = "an account token"
     OPERATOR = "the operator's token, from a network of the operator"
@@ -82,6 +87,20 @@ class Operators:
         return hmac.compare_digest(self.token.value.encode(), given)
 
 
+@frozen
+class Neighbourhood:
+    """
+    Who is let in by the network address.
+
+    :ivar inbound: Who may use the v1 lookups.
+    :ivar internal: Who may use the rest of v1 that has no other lock.
+    """
+
+    inbound: Sequence[Network]
+    internal: Sequence[Network]
+    warnings: RareWarnings
+
+
 class Gate:
     """Applies a route's policy: first the token, then the terms."""
 
@@ -89,7 +108,7 @@ class Gate:
         self,
         accounts: Accounts,
         terms: Terms,
-        inbound_networks: Sequence[Network],
+        near: Neighbourhood,
         operators: Operators | None = None,
     ) -> None:
         """
@@ -99,7 +118,7 @@ class Gate:
         """
         self._accounts = accounts
         self._terms = terms
-        self._inbound_networks = tuple(inbound_networks)
+        self._near = near
         self._operators = operators
 
     def identify(self, auth: Auth, token: Secret | None, path: str) -> UserId:
@@ -123,8 +142,24 @@ class Gate:
 
         :raise Forbidden: For all others.
         """
-        if not origin.is_within(self._inbound_networks):
+        if not origin.is_within(self._near.inbound):
             raise Forbidden("Lookups are not answered for your network.")
+
+    def admit_internal(self, origin: Origin, template: str) -> None:
+        """
+        Let requests of our own homeservers pass.
+
+        :param template: Of the path asked for; the log names it.
+        :raise Forbidden: For all others.
+        """
+        if origin.is_within(self._near.internal):
+            return
+        if origin.address is not None and not origin.is_claimed:
+            self._near.warnings.warn(REFUSED, str(origin.address), template=template)
+        raise Forbidden(
+            "This is for homeservers in the operator's networks "
+            "(server.internalNetworks); others use v2."
+        )
 
     def admit_operator(self, origin: Origin, token: Secret | None) -> None:
         """

@@ -90,6 +90,8 @@ class Api(Resource):
         user_id = token = None
         if route.auth is Auth.INBOUND:
             self._gate.admit_inbound(origin)
+        elif route.auth is Auth.INTERNAL:
+            self._gate.admit_internal(origin, route.template)
         elif route.auth is Auth.OPERATOR:
             self._gate.admit_operator(origin, token_of(_authorization(request), {}))
         elif route.auth not in (Auth.NONE, Auth.PROOF):

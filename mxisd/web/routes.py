@@ -108,9 +108,9 @@ def routes(to: Endpoints, open_: Doors) -> Sequence[Route]:
         *_service(to, messages.versions(open_.v1, open_.v2)),
         *(_v2(to) if open_.v2 else ()),
         *(_v1_for_near(to) if open_.v1 else ()),
-        *(_associations(V1, to.v1_associations, Auth.NONE) if open_.v1 else ()),
+        *(_associations(V1, to.v1_associations, Auth.INTERNAL) if open_.v1 else ()),
         *_keys(V1, to.keys, to.v1_invitations),
-        *_validation(V1, to.v1_validation, Auth.NONE),
+        *_validation(V1, to.v1_validation, Auth.NONE, sending=Auth.INTERNAL),
         _sign(V1, to.v1_invitations, Auth.NONE),
         *(_admin(to.admin) if open_.admin else ()),
         *(_ma1sd_internal(to.admin) if open_.ma1sd_internal else ()),
@@ -139,7 +139,7 @@ def _v2(to: Endpoints) -> Sequence[Route]:
         *_keys(V2, to.keys, to.invitations),
         read("GET", f"{V2}/hash_details", account, SMALL, lookups.hash_details),
         read("POST", f"{V2}/lookup", account, LARGE, lookups.search),
-        *_validation(V2, to.validation, account),
+        *_validation(V2, to.validation, account, sending=account),
         *_associations(V2, to.associations, account),
         write("POST", f"{V2}/store-invite", account, SMALL, to.invitations.store),
         _sign(V2, to.invitations, account),
@@ -154,7 +154,7 @@ def _v1_for_near(to: Endpoints) -> Sequence[Route]:
         read("GET", f"{V1}/lookup", Auth.INBOUND, SMALL, lookups.search_one),
         read("POST", f"{V1}/bulk_lookup", Auth.INBOUND, LARGE, lookups.search_many),
         # Without login, it would send anybody's messages to anybody.
-        write("POST", f"{V1}/store-invite", Auth.INBOUND, SMALL, invitations.store),
+        write("POST", f"{V1}/store-invite", Auth.INTERNAL, SMALL, invitations.store),
     ]
 
 
@@ -169,14 +169,17 @@ def _keys(
     ]
 
 
-def _validation(base: str, to: ValidationEndpoints, auth: Auth) -> Sequence[Route]:
-    # A browser that opens a link has no token. Who asks for the head alone, as link
-    # checkers do, proves nothing.
+def _validation(
+    base: str, to: ValidationEndpoints, auth: Auth, *, sending: Auth
+) -> Sequence[Route]:
+    # What sends messages costs money; the rest needs the secrets of a session. Browsers
+    # that open a link have no token. Who asks for the head alone, as link checkers do,
+    # proves nothing.
     place = f"{base}/validate/{{medium}}"
     submit, confirm = f"{place}/submitToken", f"{place}/{CONFIRM}"
     validated = f"{base}/3pid/getValidated3pid"
     return [
-        write("POST", f"{place}/requestToken", auth, SMALL, to.request_token),
+        write("POST", f"{place}/requestToken", sending, SMALL, to.request_token),
         write("POST", submit, auth, SMALL, to.submit_token),
         read("HEAD", submit, Auth.NONE, SMALL, to.look),
         write("GET", submit, Auth.NONE, SMALL, to.open_link),

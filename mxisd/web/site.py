@@ -23,7 +23,7 @@ from mxisd.ports import IKeyRing, IRandom
 from mxisd.web.access_log import AccessLog
 from mxisd.web.admin import AdminEndpoints, Administration
 from mxisd.web.associations import AssociationEndpoints
-from mxisd.web.authorization import Gate, Operators, Origins
+from mxisd.web.authorization import Gate, Neighbourhood, Operators, Origins
 from mxisd.web.channel import LimitedChannel, LimitedRequest
 from mxisd.web.errors import Refusals
 from mxisd.web.exchange import Reply
@@ -152,7 +152,8 @@ class WebSettings:
     :ivar doors: Which parts of the API are served.
     :ivar operators: Who may use the admin API, if that is served.
     :ivar inbound_networks: Who may use the v1 lookups.
-    :ivar internal_networks: Who may see the names of stores.
+    :ivar internal_networks: Who may bind, invite and have messages sent in v1, and see
+        the names of stores.
     :ivar access_log: A file, ``-`` for the standard output, empty for none.
     :ivar public_url: Where clients find us, without a slash at its end.
     :ivar asks_first: Whether who opens a link has to press a button.
@@ -196,7 +197,7 @@ def build_api(
     clock: IReactorTime,
 ) -> Api:
     """Build the API alone, to be tested without a server; parameters as above."""
-    internal = settings.internal_networks
+    near = _neighbourhood(settings, clock)
     endpoints = Endpoints(
         AccountEndpoints(features.accounts, features.terms),
         KeyEndpoints(features.key_ring),
@@ -207,16 +208,23 @@ def build_api(
         _associations(features, V1, None),
         _invitations(settings, features, V2, takes_query=False),
         _invitations(settings, features, V1, takes_query=True),
-        OperationsEndpoints(features.health, internal, clock),
+        OperationsEndpoints(features.health, near.internal, clock),
         AdminEndpoints(features.administration, clock),
     )
-    accounts, networks = features.accounts, settings.inbound_networks
     return Api(
         routes(endpoints, settings.doors),
-        Gate(accounts, features.terms, networks, settings.operators),
+        Gate(features.accounts, features.terms, near, settings.operators),
         Origins(settings.trusted_proxies, RareWarnings(clock)),
         Refusals(random),
         shield,
+    )
+
+
+def _neighbourhood(settings: WebSettings, clock: IReactorTime) -> Neighbourhood:
+    return Neighbourhood(
+        inbound=settings.inbound_networks,
+        internal=settings.internal_networks,
+        warnings=RareWarnings(clock),
     )
 
 

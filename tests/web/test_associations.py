@@ -178,12 +178,18 @@ class BindTests(AssociationTestCase):
         self.assert_refused(self.bind(session), 403, "M_TERMS_NOT_SIGNED")
 
     def test_v1(self) -> None:
-        """Without login, for users of our domain alone; closed with its switch."""
+        """Without login, for users of our domain and near; closed with its switch."""
         session = self.proved(V1)
         self.assertEqual(self.bind(session, BOB_ID, V1).status, 200)
         self.assertEqual(self.bind(session, CAROL_ID, V1).status, 200)
-        answer = self.bind(session, "@bob:elsewhere.org", V1)
-        self.assert_refused(answer, 403, "M_FORBIDDEN")
+        for other in ("@bob:elsewhere.org", "@admin:EXAMPLE.org"):
+            answer = self.bind(session, other, V1)
+            self.assert_refused(answer, 403, "M_FORBIDDEN")
+        far = {"X-Forwarded-For": "192.0.2.1"}
+        for key in (session, {"sid": "unknown", "client_secret": "x"}, {}):
+            body = {**key, "mxid": str(BOB_ID)}
+            answer = self.ask("POST", f"{V1}/3pid/bind", body, headers=far)
+            self.assert_refused(answer, 403, "M_FORBIDDEN")
         self.restart(v1=False)
         for path in ("bind", "unbind"):
             answer = self.post(f"{V1}/3pid/{path}", {})
