@@ -23,6 +23,7 @@ from mxisd.model.requesters import (
 )
 from mxisd.model.secret import Secret
 from mxisd.web import messages
+from mxisd.web.browsers import Browsers
 from mxisd.web.rare_warnings import RareWarnings
 
 CACHED_ORIGINS = 1024
@@ -90,7 +91,7 @@ class Operators:
 @frozen
 class Neighbourhood:
     """
-    Who is let in by the network address.
+    Who is let in by the network address; pages in browsers never are.
 
     :ivar inbound: Who may use the v1 lookups.
     :ivar internal: Who may use the rest of v1 that has no other lock.
@@ -98,6 +99,7 @@ class Neighbourhood:
 
     inbound: Sequence[Network]
     internal: Sequence[Network]
+    browsers: Browsers
     warnings: RareWarnings
 
 
@@ -136,22 +138,24 @@ class Gate:
             self._terms.require(user_id, path)
         return user_id
 
-    def admit_inbound(self, origin: Origin) -> None:
+    def admit_inbound(self, origin: Origin, headers: Headers) -> None:
         """
         Let requests of servers pass that may use the v1 lookups.
 
         :raise Forbidden: For all others.
         """
+        self._near.browsers.refuse_foreign(headers)
         if not origin.is_within(self._near.inbound):
             raise Forbidden("Lookups are not answered for your network.")
 
-    def admit_internal(self, origin: Origin, template: str) -> None:
+    def admit_internal(self, origin: Origin, headers: Headers, template: str) -> None:
         """
         Let requests of our own homeservers pass.
 
         :param template: Of the path asked for; the log names it.
         :raise Forbidden: For all others.
         """
+        self._near.browsers.refuse_foreign(headers)
         if origin.is_within(self._near.internal):
             return
         if origin.address is not None and not origin.is_claimed:
@@ -161,7 +165,9 @@ class Gate:
             "(server.internalNetworks); others use v2."
         )
 
-    def admit_operator(self, origin: Origin, token: Secret | None) -> None:
+    def admit_operator(
+        self, origin: Origin, headers: Headers, token: Secret | None
+    ) -> None:
         """
         Let operators pass.
 
@@ -169,6 +175,7 @@ class Gate:
         :raise Forbidden: If the request comes from elsewhere, whatever its token.
         :raise Unauthorized: If the token is missing or wrong.
         """
+        self._near.browsers.refuse_foreign(headers)
         operators = self._operators
         if operators is None or not origin.is_within(operators.networks):
             raise Forbidden("Operators are not served in your network.")

@@ -62,6 +62,9 @@ class LimitedRequest(Request):
     # The channel writes them, ready-made.
     has_standing_headers = True
 
+    # Of any origin; then their standing headers have those of CORS.
+    is_for_pages = True
+
     def gotLength(self, length: int | None) -> None:
         """Prepare for the body; called before any of it is read."""
         self.content = BytesIO()
@@ -162,7 +165,8 @@ class LimitedChannel(HTTPChannel):
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
     ) -> None:
         """Write a reply's head in one piece: Twisted's many pieces cost time each."""
-        lines = [b"%s %s %s" % (version, code, reason), self.site.standing_headers]
+        standing = self.site.standing_headers(self.requests[0].is_for_pages)
+        lines = [b"%s %s %s" % (version, code, reason), standing]
         for name, values in headers.getAllRawHeaders():
             lines.extend(b"%s: %s" % (name, value) for value in values)
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n")
@@ -178,10 +182,11 @@ class LimitedChannel(HTTPChannel):
             self._enter(Phase.LEAVING, LINGER_SECONDS)
             # Twisted's parser would go on with what it has already.
             self.paused = True
-            self.transport.write(self.site.plain(reply))
             # Both are gone once the request is there as a whole.
             method, uri = getattr(self, "_command", b"-"), getattr(self, "_path", b"-")
-            self.site.log_refusal(method, uri.partition(b"?")[0], reply)
+            path = uri.partition(b"?")[0]
+            self.transport.write(self.site.plain(reply, path))
+            self.site.log_refusal(method, path, reply)
 
     def overdue(self) -> None:
         """Act on a time that is up."""

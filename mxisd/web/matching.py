@@ -15,11 +15,13 @@ class Place:
     """
     A path, and the routes on it by method.
 
+    :ivar is_for_pages: Whether pages of any origin may read what is answered here.
     :ivar allowed: The methods for an ``Allow`` header.
     """
 
     template: tuple[str, ...]
     routes: dict[bytes, Route] = field(factory=dict)
+    is_for_pages: bool = True
 
     def add(self, route: Route) -> None:
         """
@@ -32,6 +34,7 @@ class Place:
         if method in self.routes:
             raise ValueError(f"{route.method} {route.template} is routed twice")
         self.routes[method] = route
+        self.is_for_pages = self.is_for_pages and route.is_for_pages
         if method == b"GET":
             self.routes.setdefault(b"HEAD", route)
 

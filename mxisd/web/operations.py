@@ -12,6 +12,7 @@ from mxisd.features.health import Health, HealthReport
 from mxisd.model.requesters import Network
 from mxisd.waiting import in_time
 from mxisd.web import messages
+from mxisd.web.browsers import Browsers
 from mxisd.web.exchange import Call, Reply
 
 NAME = "mxisd"
@@ -27,19 +28,29 @@ class OperationsEndpoints:
     """
 
     def __init__(
-        self, health: Health, internal_networks: Sequence[Network], clock: IReactorTime
+        self,
+        health: Health,
+        internal_networks: Sequence[Network],
+        browsers: Browsers,
+        clock: IReactorTime,
     ) -> None:
         self._health = health
         self._internal_networks = tuple(internal_networks)
+        self._browsers = browsers
         self._clock = clock
         self._replies = _Replies.of(HealthReport(False, {}))
         self._fresh_until = -1.0
         self._version = messages.version(NAME, __version__)
 
     def status(self, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
-        """Tell how we are; which stores there are is for our own networks only."""
+        """
+        Tell how we are.
+
+        Which stores there are is for our own networks only, and not for the pages that
+        are open in a browser there.
+        """
         if self._clock.seconds() < self._fresh_until:
-            return self._replies.to(call, self._internal_networks)
+            return self._reply(call)
         return self._ask(call)
 
     def version(self, call: Call) -> Reply:
@@ -53,7 +64,13 @@ class OperationsEndpoints:
             report = HealthReport(False, {})
         self._replies = _Replies.of(report)
         self._fresh_until = self._clock.seconds() + FRESH_SECONDS
-        return self._replies.to(call, self._internal_networks)
+        return self._reply(call)
+
+    def _reply(self, call: Call) -> Reply:
+        is_near = call.origin.is_within(self._internal_networks)
+        if is_near and not self._browsers.is_foreign(call.headers):
+            return self._replies.near
+        return self._replies.far
 
 
 @frozen
@@ -66,6 +83,3 @@ class _Replies:
     @classmethod
     def of(cls, report: HealthReport) -> "_Replies":
         return cls(messages.status(report, True), messages.status(report, False))
-
-    def to(self, call: Call, near: Sequence[Network]) -> Reply:
-        return self.near if call.origin.is_within(near) else self.far

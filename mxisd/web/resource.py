@@ -60,9 +60,16 @@ class Api(Resource):
         route = match and match.place.routes.get(method)
         return route.limit_bytes if route else SMALL
 
+    def is_for_pages(self, path: bytes) -> bool:
+        """Whether pages of any origin may read in browsers what is answered there."""
+        match = self._matcher.find(path)
+        return match is None or match.place.is_for_pages
+
     def render(self, request: Any) -> int:
         """Answer a request, at once or later; always as the specification wants it."""
         match = self._matcher.find(request.path)
+        if match is not None and not match.place.is_for_pages:
+            request.is_for_pages = False
         route = match.place.routes.get(request.method) if match else None
         if match is None or route is None:
             _send(request, _without_route(request.method, match))
@@ -86,19 +93,19 @@ class Api(Resource):
     def _admit(self, request: Any, match: Match, route: Route) -> Call:
         raw_query = request.uri.partition(b"?")[2]
         query = parse_query(raw_query) if raw_query else NO_QUERY
-        origin = self._origins.of(request)
+        origin, headers = self._origins.of(request), request.requestHeaders
         user_id = token = None
         if route.auth is Auth.INBOUND:
-            self._gate.admit_inbound(origin)
+            self._gate.admit_inbound(origin, headers)
         elif route.auth is Auth.INTERNAL:
-            self._gate.admit_internal(origin, route.template)
+            self._gate.admit_internal(origin, headers, route.template)
         elif route.auth is Auth.OPERATOR:
-            self._gate.admit_operator(origin, token_of(_authorization(request), {}))
+            shown = token_of(_authorization(request), {})
+            self._gate.admit_operator(origin, headers, shown)
         elif route.auth not in (Auth.NONE, Auth.PROOF):
             token = token_of(_authorization(request), query)
             user_id = self._gate.identify(route.auth, token, match.path)
         body = _body(request, route.limit_bytes)
-        headers = request.requestHeaders
         return Call(match.variables, query, body, origin, user_id, token, headers)
 
     def _send_later(self, request: Any, answer: "Deferred[Reply]") -> None:
@@ -136,7 +143,8 @@ def _body(request: Any, limit_bytes: int) -> bytes:
 
 def _send(request: Any, reply: Reply) -> None:
     headers = request.responseHeaders
-    if not getattr(request, "has_standing_headers", False):
+    is_for_pages = getattr(request, "is_for_pages", True)
+    if is_for_pages and not getattr(request, "has_standing_headers", False):
         for name, value in CORS:
             headers.setRawHeaders(name, [value])
     headers.setRawHeaders(b"Content-Type", [reply.content_type])

@@ -24,6 +24,8 @@ V2 = f"{BASE}/v2"
 ADMIN = "/_mxisd/admin/v1"
 MA1SD_INTERNAL = "/_ma1sd/internal/admin"
 
+OPEN_TO_ADDRESSES = (Auth.INBOUND, Auth.INTERNAL, Auth.OPERATOR)
+
 SMALL = 64 * 1024
 LARGE = 1024 * 1024  # ten thousand addresses, in the clear
 
@@ -44,6 +46,16 @@ class Route:
     limit_bytes: int
     endpoint: Endpoint
     writes: bool
+
+    @property
+    def is_for_pages(self) -> bool:
+        """
+        Whether pages of any origin may call it from a browser (CORS).
+
+        A browser inside the network would open for them what opens for an address.
+        """
+        is_matrix = self.template.startswith(BASE)
+        return is_matrix and self.auth not in OPEN_TO_ADDRESSES
 
 
 def read(

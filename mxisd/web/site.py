@@ -24,6 +24,7 @@ from mxisd.web.access_log import AccessLog
 from mxisd.web.admin import AdminEndpoints, Administration
 from mxisd.web.associations import AssociationEndpoints
 from mxisd.web.authorization import Gate, Neighbourhood, Operators, Origins
+from mxisd.web.browsers import Browsers
 from mxisd.web.channel import LimitedChannel, LimitedRequest
 from mxisd.web.errors import Refusals
 from mxisd.web.exchange import Reply
@@ -47,8 +48,6 @@ class IdentitySite(Site):
     Serves the API, on any number of ports.
 
     :ivar channels: The open connections.
-    :ivar standing_headers: Those of every reply, as they go over the wire; their date
-        is at most a second old.
     """
 
     protocol = LimitedChannel  # type: ignore[assignment]
@@ -61,7 +60,7 @@ class IdentitySite(Site):
         super().__init__(api, reactor=reactor, timeout=None)
         self.channels: set[LimitedChannel] = set()
         self.max_connections = MAX_CONNECTIONS
-        self.standing_headers = _standing_headers(self.reactor.seconds())
+        self._date(self.reactor.seconds())
         self._access_log = access_log
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = reactor
@@ -100,7 +99,17 @@ class IdentitySite(Site):
         now, length = self.reactor.seconds(), len(reply.body)
         self._access_log.record(method, path, reply.status, length, now)
 
-    def plain(self, reply: Reply) -> bytes:
+    def standing_headers(self, is_for_pages: bool) -> bytes:
+        """
+        The headers of every reply, as they go over the wire.
+
+        Their date is at most a second old.
+
+        :param is_for_pages: Whether pages of any origin may read the reply (CORS).
+        """
+        return self._with_cors if is_for_pages else self._without_cors
+
+    def plain(self, reply: Reply, path: bytes) -> bytes:
         """A reply as it goes over the wire, where no request came together."""
         headers = [
             (b"Content-Type", reply.content_type),
@@ -108,12 +117,13 @@ class IdentitySite(Site):
             (b"Connection", b"close"),
         ]
         first = b"HTTP/1.1 %d %s" % (reply.status, RESPONSES.get(reply.status, b""))
-        lines = [first, self.standing_headers, *(b"%s: %s" % each for each in headers)]
+        standing = self.standing_headers(self.resource.is_for_pages(path))
+        lines = [first, standing, *(b"%s: %s" % each for each in headers)]
         return b"\r\n".join(lines) + b"\r\n\r\n" + reply.body
 
     def _tick(self) -> None:
         now = self.reactor.seconds()
-        self.standing_headers = _standing_headers(now)
+        self._date(now)
         for channel in [c for c in self.channels if c.due <= now]:
             try:
                 channel.overdue()
@@ -121,9 +131,12 @@ class IdentitySite(Site):
                 log.failure("a connection could not be closed")
         self._access_log.flush()
 
+    def _date(self, now: float) -> None:
+        own = ((b"Server", NAME.encode()), (b"Date", datetimeToString(now)))
+        self._with_cors, self._without_cors = _lines(*own, *CORS), _lines(*own)
 
-def _standing_headers(now: float) -> bytes:
-    headers = ((b"Server", NAME.encode()), (b"Date", datetimeToString(now)), *CORS)
+
+def _lines(*headers: tuple[bytes, bytes]) -> bytes:
     return b"\r\n".join(b"%s: %s" % header for header in headers)
 
 
@@ -208,7 +221,7 @@ def build_api(
         _associations(features, V1, None),
         _invitations(settings, features, V2, takes_query=False),
         _invitations(settings, features, V1, takes_query=True),
-        OperationsEndpoints(features.health, near.internal, clock),
+        OperationsEndpoints(features.health, near.internal, near.browsers, clock),
         AdminEndpoints(features.administration, clock),
     )
     return Api(
@@ -224,6 +237,7 @@ def _neighbourhood(settings: WebSettings, clock: IReactorTime) -> Neighbourhood:
     return Neighbourhood(
         inbound=settings.inbound_networks,
         internal=settings.internal_networks,
+        browsers=Browsers(settings.public_url),
         warnings=RareWarnings(clock),
     )
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from base64 import b64decode
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -190,10 +191,36 @@ class Tab:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", features=features)
 
+    def submit_form(self, action: str, fields: Mapping[str, str]) -> None:
+        """Send a form, as a script may do without anybody's help."""
+        self.value(
+            f"""(() => {{
+                const form = document.createElement("form");
+                form.method = "post";
+                form.action = {json.dumps(action)};
+                for (const [name, value] of Object.entries({json.dumps(fields)})) {{
+                    const input = document.createElement("input");
+                    input.name = name;
+                    input.value = value;
+                    form.append(input);
+                }}
+                document.body.append(form);
+                form.submit();
+            }})()"""
+        )
+        self._browser.wait_for("Page.loadEventFired")
+
+    def promised(self, expression: str) -> Any:
+        """What a promise of JavaScript comes to, in the page."""
+        return self._evaluate(expression, awaitPromise=True)
+
     def value(self, expression: str) -> Any:
         """What an expression of JavaScript is, in the page."""
+        return self._evaluate(expression)
+
+    def _evaluate(self, expression: str, **options: Any) -> Any:
         result = self.call(
-            "Runtime.evaluate", expression=expression, returnByValue=True
+            "Runtime.evaluate", expression=expression, returnByValue=True, **options
         )
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")

@@ -97,7 +97,12 @@ HEADERS = st.dictionaries(
             b"Content-Type",
             b"Cookie",
             b"Expect",
+            b"Forwarded",
+            b"Host",
+            b"Origin",
+            b"Sec-Fetch-Site",
             b"X-Forwarded-For",
+            b"X-Real-IP",
         ]
     ),
     HEADER_VALUES,
@@ -142,7 +147,9 @@ class HostileTests(SynchronousTestCase):
         What people open in a browser is answered with a page.
         """
         self.assertNotEqual(answer.status, 500)
-        self.assertEqual(answer.headers, {**answer.headers, **CORS})
+        # What opens for an address has none; tests/web/test_browsers.py knows which.
+        cors = {k: v for k, v in answer.headers.items() if k.startswith("Access-")}
+        self.assertIn(cors, (CORS, {}))
         if answer.status not in (200, 202) and method != "HEAD":
             self.assertIn(answer.status, STATUSES)
         is_page = answer.headers["Content-Type"] != "application/json"
