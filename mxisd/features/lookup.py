@@ -4,9 +4,10 @@ Lookups: which users are behind these 3PIDs?
 Source: Identity Service API v1.19, "Association lookup"; r0.3.0, "lookup".
 """
 
+import re
 from binascii import a2b_base64
-from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any, Protocol, TypeVar
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
@@ -18,11 +19,20 @@ from mxisd.model.identifiers import UserId
 from mxisd.model.policy import may_recurse
 from mxisd.model.requesters import Network, Requester
 from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.portions import Portions
 from mxisd.ports import IKeyRing, IThreePidResolver, LookupContext, Resolution
 
 HASH_LENGTH = 43
 DIGEST_BYTES = 32
+MANY_HASHES = 1000
+"""More than these, about two milliseconds' work, are looked up in portions."""
+
+HASHES_AT_A_STRETCH = 256
+
+_HASH = re.compile(r"[0-9A-Za-z_/+-]{42}[AEIMQUYcgkosw048]")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+Spelled = TypeVar("Spelled", str, tuple[str, str])
 
 
 class Hashes(Protocol):
@@ -36,6 +46,11 @@ class Hashes(Protocol):
 
     def find(self, pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
         """User IDs by digest, of a pepper that is served."""
+
+    def find_many(
+        self, pepper: str, digests: Sequence[bytes]
+    ) -> Iterator[Mapping[bytes, str]]:
+        """The same in steps, each of less than a millisecond."""
 
 
 @frozen
@@ -74,12 +89,19 @@ class Lookup:
         hashes: Hashes,
         key_ring: IKeyRing,
         clock: IReactorTime,
+        portions: Portions | None = None,
     ) -> None:
+        """
+        Answer.
+
+        :param portions: Those of everybody whose loops are to share their turns.
+        """
         self._policy = policy
         self._resolver = resolver
         self._hashes = hashes
         self._key_ring = key_ring
         self._clock = clock
+        self._portions = portions or Portions(clock)
 
     def hash_details(self) -> HashDetails:
         """The pepper and the algorithms for the next lookup."""
@@ -110,6 +132,27 @@ class Lookup:
             return {}
         return {text: found[d] for text, d in digests.items() if d in found}
 
+    async def many_by_hash(
+        self, pepper: str, hashes: Sequence[str]
+    ) -> Mapping[str, str]:
+        """
+        The same for more than :data:`MANY_HASHES`; others have their turn meanwhile.
+
+        :raise InvalidPepper: Also if the pepper ceases to be served in between.
+        """
+        self._require_pepper(SHA256, pepper)
+        digests = digests_of(hashes)
+        found: dict[bytes, str] = {}
+
+        def steps() -> Iterator[None]:
+            for some in self._hashes.find_many(pepper, list(digests.values())):
+                found.update(some)
+                yield
+
+        await self._portions.run(steps())
+        self._require_pepper(SHA256, pepper)
+        return {text: found[d] for text, d in digests.items() if d in found}
+
     def known_by_hash(self, medium: str, spelling: str) -> str | None:
         """
         Whom a lookup by hash finds now for an address just as it is spelled.
@@ -135,13 +178,9 @@ class Lookup:
         :raise InvalidPepper: If the pepper is not served any more.
         """
         self._require_pepper(NONE, pepper)
-        spelled = {text: _split(text) for text in addresses}
-        found = (await self._resolve(spelled.values(), requester)).found
-        return {
-            text: str(found[key])
-            for text, key in spelled.items()
-            if key is not None and key in found
-        }
+        spelled = list(dict.fromkeys(addresses))
+        users = await self._users(_split, spelled, requester)
+        return {text: user for text, user in zip(spelled, users, strict=True) if user}
 
     async def owners(
         self, threepids: Set[ThreePid], requester: Requester, recursive: bool
@@ -151,7 +190,9 @@ class Lookup:
 
         :param recursive: Whether other servers may be asked, where the requester may.
         """
-        resolution = await self._resolve(threepids, requester, recursive)
+        resolution = await self._resolve(
+            threepids, requester, self._deadline(), recursive
+        )
         return resolution.found
 
     async def one(
@@ -164,7 +205,7 @@ class Lookup:
         :raise StoreUnavailable: If nobody knew, and somebody could not be asked.
         """
         threepid = _canonical_or_none(medium, address)
-        resolution = await self._resolve([threepid], requester)
+        resolution = await self._resolve([threepid], requester, self._deadline())
         if threepid is None or threepid not in resolution.found:
             if resolution.unanswered:
                 raise StoreUnavailable("A store could not be asked; try again later.")
@@ -184,18 +225,38 @@ class Lookup:
         """
         if not self._policy.bulk_enabled:
             return ()
-        keys = [_canonical_or_none(*pair) for pair in pairs]
-        found = (await self._resolve(keys, requester)).found
-        return [
-            (*pair, str(found[key]))
-            for pair, key in zip(pairs, keys, strict=True)
-            if key is not None and key in found
-        ]
+        users = await self._users(_of_pair, pairs, requester)
+        return [(*pair, user) for pair, user in zip(pairs, users, strict=True) if user]
+
+    async def _users(
+        self,
+        read: Callable[[Spelled], ThreePid | None],
+        spelled: Sequence[Spelled],
+        requester: Requester,
+    ) -> Sequence[str | None]:
+        """
+        Find the user IDs, if any, behind addresses as a client spelled them.
+
+        There may be ten thousand. The time that reading them takes is a part of the
+        lookup's.
+
+        :raise DeadlineExceeded: If it is over before they are read.
+        """
+        deadline, mapped = self._deadline(), self._portions.mapped
+        keys = await mapped(read, spelled, until=deadline)
+        found = (await self._resolve(keys, requester, deadline)).found
+
+        def user(key: ThreePid | None) -> str | None:
+            user_id = None if key is None else found.get(key)
+            return None if user_id is None else str(user_id)
+
+        return await mapped(user, keys) if found else [None] * len(keys)
 
     async def _resolve(
         self,
         keys: Iterable[ThreePid | None],
         requester: Requester,
+        deadline: float,
         recursive: bool = True,
     ) -> Resolution:
         threepids = frozenset(key for key in keys if key is not None)
@@ -204,10 +265,12 @@ class Lookup:
         recursive = recursive and may_recurse(
             requester, self._policy.recursion_enabled, self._policy.recursion_networks
         )
-        deadline = self._clock.seconds() + self._policy.timeout
         return await self._resolver.resolve(
             threepids, LookupContext(requester, recursive, deadline)
         )
+
+    def _deadline(self) -> float:
+        return self._clock.seconds() + self._policy.timeout
 
     def _require_pepper(self, algorithm: str, pepper: str) -> None:
         if not self._hashes.is_served(pepper):
@@ -218,20 +281,12 @@ def digests_of(hashes: Sequence[str]) -> Mapping[str, bytes]:
     """
     The 32 bytes behind each lookup hash; malformed ones are left out.
 
-    Ten thousand may come at once: they are decoded in one go, or one by one if one
-    of them is malformed.
+    They are decoded in one go, and looked at one by one only if one is malformed.
     """
     try:
         return _decoded(hashes)
     except ValueError:
-        return {key: value for text in hashes for key, value in _one_decoded(text)}
-
-
-def _one_decoded(text: str) -> Iterable[tuple[str, bytes]]:
-    try:
-        return _decoded([text]).items()
-    except ValueError:
-        return ()
+        return _decoded([text for text in hashes if _HASH.fullmatch(text)])
 
 
 def _decoded(hashes: Sequence[str]) -> Mapping[str, bytes]:
@@ -253,6 +308,10 @@ def _decoded(hashes: Sequence[str]) -> Mapping[str, bytes]:
 def _split(text: str) -> ThreePid | None:
     address, _, medium = text.rpartition(" ")
     return _canonical_or_none(medium, address)
+
+
+def _of_pair(pair: tuple[str, str]) -> ThreePid | None:
+    return _canonical_or_none(*pair)
 
 
 def _canonical_or_none(medium: str, address: str) -> ThreePid | None:

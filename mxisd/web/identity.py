@@ -11,7 +11,7 @@ from attrs import frozen
 
 from mxisd.errors import NotFound, Unauthorized
 from mxisd.features.accounts import Accounts
-from mxisd.features.lookup import Lookup
+from mxisd.features.lookup import MANY_HASHES, Lookup
 from mxisd.features.terms import Terms
 from mxisd.model.hashing import NONE
 from mxisd.model.identifiers import UserId
@@ -86,12 +86,18 @@ class LookupEndpoints:
         return messages.hash_details(self.lookup.hash_details())
 
     def search(self, call: Call) -> Reply | Coroutine[Any, Any, Reply]:
-        """Look users up; by hash at once, in the clear when the stores answered."""
+        """Look users up; a few by hash at once, others when the answer is there."""
         request = messages.parse_lookup(call.body)
         self.lookup.require_algorithm(request.algorithm)
         if request.algorithm == NONE:
             return self._search_in_clear(request, call.requester)
+        if len(request.addresses) > MANY_HASHES:
+            return self._search_many_by_hash(request)
         found = self.lookup.by_hash(request.pepper, request.addresses)
+        return messages.mappings(found)
+
+    async def _search_many_by_hash(self, request: messages.LookupRequest) -> Reply:
+        found = await self.lookup.many_by_hash(request.pepper, request.addresses)
         return messages.mappings(found)
 
     async def _search_in_clear(

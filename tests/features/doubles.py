@@ -1,6 +1,6 @@
 """Doubles for the features' tests."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from attrs import define, field
@@ -219,3 +219,10 @@ class FixedHashes:
     def find(self, pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
         """Find."""
         return {d: self.digests[d] for d in digests if d in self.digests}
+
+    def find_many(
+        self, pepper: str, digests: Sequence[bytes]
+    ) -> Iterator[Mapping[bytes, str]]:
+        """Find one after the other."""
+        for digest in digests:
+            yield self.find(pepper, [digest])

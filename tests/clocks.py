@@ -1,0 +1,46 @@
+"""Clocks that work takes time by."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+TURNS = 10_000
+
+
+class WorkingClock(Clock):
+    """
+    A reactor's time, where only work lets it pass, and calls come turn by turn.
+
+    :ivar pace: What passes from one look at the clock to the next.
+    """
+
+    def __init__(self, pace: float = 0.0) -> None:
+        super().__init__()
+        self.pace = pace
+
+    def seconds(self) -> float:
+        """Look."""
+        self.rightNow += self.pace
+        return self.rightNow
+
+    def work(self, seconds: float) -> None:
+        """Keep everybody waiting for so long."""
+        self.rightNow += seconds
+
+    def turn(self) -> None:
+        """Make the calls that are due, and not those that they ask for."""
+        now = self.seconds()
+        for call in [each for each in self.calls if each.getTime() <= now]:
+            if call.active():
+                self.calls.remove(call)
+                call.called = 1
+                call.func(*call.args, **call.kw)
+
+    def turns(self, running: "Deferred[Any]") -> int:
+        """Go on until something is through; tells how many turns that took."""
+        for count in range(TURNS):
+            if running.called:
+                return count
+            self.turn()
+        raise AssertionError("it never ends")
