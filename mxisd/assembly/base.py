@@ -11,6 +11,7 @@ from mxisd.background import BackgroundTasks
 from mxisd.config.sections import Config
 from mxisd.drivers.dns import Dns
 from mxisd.drivers.http import HttpClients, http_clients
+from mxisd.portions import Portions
 from mxisd.ports import IKeyRing, INotifier
 from mxisd.randomness import SystemRandom
 from mxisd.records.database import Database
@@ -27,6 +28,7 @@ class Base:
     reactor: Any
     random: SystemRandom
     background: BackgroundTasks
+    portions: Portions
     records: SqliteRecords
     http: HttpClients
     federation: Federation
@@ -49,6 +51,7 @@ def make_base(config: Config, reactor: Any) -> Base:
         reactor=reactor,
         random=random,
         background=BackgroundTasks(reactor),
+        portions=Portions(reactor),
         records=SqliteRecords(database, reactor.callFromThread),
         http=http,
         federation=_federation(config, http, random, reactor),

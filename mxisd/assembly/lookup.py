@@ -91,4 +91,4 @@ def make_lookup(
         bulk_enabled=settings.bulk.enabled,
     )
     found = resolver(base, stores)
-    return Lookup(policy, found, hashes, base.key_ring, base.reactor)
+    return Lookup(policy, found, hashes, base.key_ring, base.reactor, base.portions)

@@ -35,7 +35,7 @@ def guarded_stores(
     timeout = base.config.lookup.store_timeout
     stores = []
     for name, store in _built(base.config, factories, base.reactor, base.http):
-        guard = Guard(name, base.reactor, base.background, timeout)
+        guard = Guard(name, base.reactor, base.background, timeout, base.portions)
         stores.append(NamedStore(name, guarded(store, guard), guard))
     return stores
 
@@ -71,7 +71,7 @@ def resolver(base: Base, stores: Sequence[NamedStore]) -> IThreePidResolver:
     """Make what answers lookups in the clear: bindings first, then the stores."""
     links: list[IThreePidResolver] = []
     if base.config.bindings.enabled:
-        bindings = BindingsLookup(BindingRecords(base.database))
+        bindings = BindingsLookup(BindingRecords(base.database), base.portions)
         links.append(Leaf("bindings", bindings, base.reactor))
     for each in stores:
         if each.store.lookup is not None:

@@ -6,7 +6,7 @@ checked, bounded in size, and without anything that was not asked for. Where sin
 parts may be illegal, they are left out, and their number comes with the rest.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
 
 from mxisd.errors import StoreUnavailable
@@ -80,11 +80,12 @@ def shown_name(value: object) -> str | None:
 
 
 def checked_found(
-    answer: object, threepids: frozenset[ThreePid]
+    answer: object, threepids: Iterable[ThreePid]
 ) -> tuple[Mapping[ThreePid, UserId], int]:
     """
     What a lookup found of what it was asked for.
 
+    :param threepids: All of them, or some at a time: looking at 10 000 takes a while.
     :raise StoreUnavailable: If it is no mapping.
     """
     if not isinstance(answer, Mapping):

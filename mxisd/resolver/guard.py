@@ -18,6 +18,7 @@ from mxisd.errors import (
     Unavailable,
 )
 from mxisd.interfaces import Put
+from mxisd.portions import Portions
 from mxisd.ports import IAnswering
 from mxisd.resolver.intake import Intake
 from mxisd.waiting import in_time
@@ -85,6 +86,8 @@ class Guard:
 
     While the circuit is open nobody waits: the question that comes after the cool-down
     is asked in the background, and its answer closes the circuit.
+
+    :ivar portions: For loops over what the store answers.
     """
 
     def __init__(
@@ -93,9 +96,16 @@ class Guard:
         clock: IReactorTime,
         background: BackgroundTasks,
         timeout: float,
+        portions: Portions | None = None,
     ) -> None:
+        """
+        Ask nothing yet.
+
+        :param portions: Those of everybody whose loops are to share their turns.
+        """
         self.name = name
         self.is_answering = True
+        self.portions = portions or Portions(clock)
         self._clock = clock
         self._background = background
         self._timeout = timeout
@@ -138,7 +148,9 @@ class Guard:
             await intake.finish()
 
         pause = self._clock.callLater(LISTING_PAUSE, lambda: listed.cancel())  # noqa: PLW0108
-        intake = Intake(put, lambda: pause.reset(LISTING_PAUSE), self.report_illegal)
+        intake = Intake(
+            put, lambda: pause.reset(LISTING_PAUSE), self.report_illegal, self.portions
+        )
         listed = self._watched(whole)
         try:
             await listed

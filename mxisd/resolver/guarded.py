@@ -1,6 +1,6 @@
 """The wall between a store and everybody who relies on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import frozen
@@ -48,7 +48,16 @@ class _Lookup:
 
     async def _found(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
         answer = await self.inner.lookup(threepids)
-        found, illegal = checked_found(answer, threepids)
+        found: dict[ThreePid, UserId] = {}
+        illegal = 0
+
+        def judge(some: Sequence[ThreePid]) -> None:
+            nonlocal illegal
+            legal, count = checked_found(answer, some)
+            found.update(legal)
+            illegal += count
+
+        await self.guard.portions.each(judge, tuple(threepids))
         self.guard.report_illegal(illegal)
         return found
 

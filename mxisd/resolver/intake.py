@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import BATCH_LIMIT, Put
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
+from mxisd.portions import Portions
 from mxisd.resolver.answers import legal_association
 
 Batch = Sequence[tuple[ThreePid, UserId]]
@@ -27,16 +28,19 @@ class Intake:
         put: Put,
         on_batch: Callable[[], None],
         on_illegal: Callable[[int], None],
+        portions: Portions,
     ) -> None:
         """
         Take batches for somebody.
 
         :param on_batch: Called for each batch that was taken.
         :param on_illegal: Called with the number of lines that were left out.
+        :param portions: For looking at the lines.
         """
         self._put = put
         self._on_batch = on_batch
         self._on_illegal = on_illegal
+        self._portions = portions
         self._problem: Exception | None = None
         self._taking: Deferred[None] | None = None
         self._is_taking = False
@@ -47,7 +51,8 @@ class Intake:
         """
         Take a batch; the work begins at once, even if nobody awaits it.
 
-        :raise StoreUnavailable: At once, if this is no batch, or not the time for one.
+        :raise StoreUnavailable: At once, if this is no list of bearable length, or not
+            the time for one; later, if its lines are no pairs.
         """
         if self._is_closed:
             raise StoreUnavailable("a batch after the end of the list")
@@ -55,7 +60,7 @@ class Intake:
             raise self._problem
         if self._is_taking:
             raise self._refused("a batch that does not wait for the one before")
-        rows = self._legal(batch)
+        rows = self._rows(batch)
         self._is_taking = True
         self._taking = Deferred.fromCoroutine(self._take(rows))
         return self._taking
@@ -80,25 +85,19 @@ class Intake:
             self._taking.addErrback(lambda _: None)
             self._taking.cancel()
 
-    def _legal(self, batch: Batch) -> Batch:
+    def _rows(self, batch: Batch) -> Batch:
+        """The batch as it is now: the store may use its list again."""
         try:
             rows = list(islice(batch, BATCH_LIMIT + 1))
-            if len(rows) > BATCH_LIMIT:
-                raise StoreUnavailable(f"a batch of more than {BATCH_LIMIT}")
-            judged = [legal_association(row) for row in rows]
-        except StoreUnavailable as error:
-            self._problem = error
-            raise
         except Exception as error:
-            reason = f"a batch that is none ({type(error).__name__})"
-            raise self._refused(reason) from error
-        legal = [each for each in judged if each is not None]
-        self._on_illegal(len(rows) - len(legal))
-        return legal
+            raise self._nonsense(error) from error
+        if len(rows) > BATCH_LIMIT:
+            raise self._refused(f"a batch of more than {BATCH_LIMIT}")
+        return rows
 
     async def _take(self, rows: Batch) -> None:
         try:
-            await self._put(rows)
+            await self._put(await self._legal(rows))
         except Exception as error:
             self._problem = error
             raise
@@ -108,6 +107,20 @@ class Intake:
                 self._idle.callback(None)
         if not self._is_closed:
             self._on_batch()
+
+    async def _legal(self, rows: Batch) -> Batch:
+        try:
+            judged = await self._portions.mapped(legal_association, rows)
+        except (StoreUnavailable, CancelledError):
+            raise
+        except Exception as error:
+            raise self._nonsense(error) from error
+        legal = [each for each in judged if each is not None]
+        self._on_illegal(len(rows) - len(legal))
+        return legal
+
+    def _nonsense(self, error: Exception) -> StoreUnavailable:
+        return self._refused(f"a batch that is none ({type(error).__name__})")
 
     def _refused(self, reason: str) -> StoreUnavailable:
         problem = self._problem = StoreUnavailable(reason)

@@ -32,5 +32,6 @@ class Leaf:
         except Unavailable as error:
             log.debug("{store} was not asked: {error}", store=self.name, error=error)
             return Resolution({}, frozenset({self.name}))
-        found = {key: answer[key] for key in threepids if key in answer}
-        return Resolution(found)
+        if threepids.issuperset(answer):
+            return Resolution(answer)
+        return Resolution({key: answer[key] for key in threepids if key in answer})

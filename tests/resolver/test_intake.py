@@ -152,6 +152,7 @@ class ListingTests(GuardTestCase):
             await put([(BOB, BOB_ID)] * BATCH_LIMIT)
 
         done, batches = self.listed(listing)
+        self.clock.advance(0)
         self.successResultOf(done)
         self.assertEqual(len(batches[0]), BATCH_LIMIT)
 
