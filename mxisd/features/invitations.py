@@ -4,7 +4,7 @@ Invitations: rooms wait for people of whom only an address is known.
 Source: Identity Service API v1.19, "Invitation storage".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
@@ -154,19 +154,33 @@ class Invitations:
 
         In one transaction they end, and what homeservers are to be told is recorded.
         """
-        count = await self._records.resolve(threepid, user_id, self._now_ms())
+        await self._resolve({threepid: user_id})
+
+    async def _resolve(self, owners: Mapping[ThreePid, UserId]) -> None:
+        count = 0
+        for threepid, owner in owners.items():
+            count += await self._records.resolve(threepid, owner, self._now_ms())
         if count:
-            log.info("Resolved {count} invites of one person", count=count)
+            log.info(
+                "Resolved {count} invites to {addresses} addresses",
+                count=count,
+                addresses=len(owners),
+            )
             await self.wake()
 
     async def sweep(self) -> None:
-        """Look all pending addresses up in one question, and end what is too old."""
-        pending = await self._records.pending_threepids()
-        if pending:
-            found = await self._lookup.owners(pending, Ourselves(), self._recursive)
-            for threepid, owner in found.items():
-                await self.on_threepid_known(threepid, owner)
+        """Look all pending addresses up, many at a time, and end what is too old."""
+        place, is_more = None, True
+        while is_more:
+            pending = await self._records.pending_threepids(place)
+            if pending.threepids:
+                await self._look_up(pending.threepids)
+            place, is_more = pending.end, pending.end is not None
         await self._expire()
+
+    async def _look_up(self, threepids: frozenset[ThreePid]) -> None:
+        owners = await self._lookup.owners(threepids, Ourselves(), self._recursive)
+        await self._resolve(owners)
 
     async def _expire(self) -> None:
         policy, now_ms = self._policy, self._now_ms()

@@ -22,6 +22,8 @@ from mxisd.ports.records import (
     IRecordsHealth,
     ISessionRecords,
     ITermsRecords,
+    Pending,
+    Place,
 )
 from mxisd.ports.surroundings import (
     IHomeserver,
@@ -58,5 +60,7 @@ __all__ = [
     "IThreePidResolver",
     "Listed",
     "LookupContext",
+    "Pending",
+    "Place",
     "Resolution",
 ]

@@ -120,6 +120,22 @@ class ISessionRecords(Interface):
         """Forget those that were last changed so long ago; tells how many."""
 
 
+Place = tuple[int, str]
+"""A pending invite's place among the others: when it was made, and its token."""
+
+
+@frozen
+class Pending:
+    """
+    Some of the addresses whose owners are still unknown.
+
+    :ivar end: Where they end; ``None`` if there are no more.
+    """
+
+    threepids: frozenset[ThreePid]
+    end: Place | None = None
+
+
 class IInviteRecords(Interface):
     """Invites; ended ones are kept."""
 
@@ -142,8 +158,12 @@ class IInviteRecords(Interface):
         :return: Its pending twin instead, if there is one; nothing is written then.
         """
 
-    def pending_threepids() -> Awaitable[frozenset[ThreePid]]:
-        """Tell whose owners are still unknown."""
+    def pending_threepids(after: Place | None = None) -> Awaitable[Pending]:
+        """
+        Tell whose owners are still unknown, some at a time.
+
+        :param after: Where those before ended.
+        """
 
     def resolve(threepid: ThreePid, owner: UserId, now_ms: int) -> Awaitable[int]:
         """
@@ -177,14 +197,19 @@ class IDeliveryRecords(Interface):
         """
         The delivery that has been due for a server longest, at once.
 
-        Of several, the one that has failed most often: its next time is for all.
+        Of those that were postponed, or made due, together it is the one that has
+        failed most often: its next time is for all.
         """
 
     def delivery_failed(token: str, due_ms: int, answer: str) -> Awaitable[None]:
         """Remember a failure, and when to try again."""
 
     def postpone_deliveries(server: str, due_ms: int, answer: str) -> Awaitable[None]:
-        """Let everything for a server that is down wait until then."""
+        """
+        Let everything for a server that is down wait.
+
+        :param due_ms: When what has just failed is tried again; the rest comes next.
+        """
 
     def delivery_ended(
         token: str, outcome: Verdict, now_ms: int, answer: str

@@ -14,14 +14,20 @@ ADD_DELIVERY = (
     "INSERT INTO deliveries (token, owner, server, failures, due_ms) "
     "VALUES (?, ?, ?, 0, ?)"
 )
+# From server to server, in the order of the index: there may be very many deliveries
+# for each of them, and this is asked every second.
 SERVERS = (
-    "SELECT server FROM deliveries WHERE outcome IS NULL AND due_ms <= ? "
-    "GROUP BY server ORDER BY MIN(due_ms)"
+    "WITH RECURSIVE waiting (server) AS (SELECT MIN(server) FROM deliveries "
+    "WHERE outcome IS NULL UNION ALL SELECT (SELECT MIN(server) FROM deliveries "
+    "WHERE outcome IS NULL AND server > waiting.server) FROM waiting "
+    "WHERE server IS NOT NULL) "
+    "SELECT server FROM (SELECT server, (SELECT MIN(due_ms) FROM deliveries "
+    "WHERE outcome IS NULL AND deliveries.server = waiting.server) AS due_ms "
+    "FROM waiting) AS next WHERE due_ms <= ? ORDER BY due_ms"
 )
 NEXT_DELIVERY = (
     "SELECT token, owner, failures, due_ms FROM deliveries "
-    "WHERE server = ? AND outcome IS NULL AND due_ms <= ? "
-    "ORDER BY due_ms, failures DESC LIMIT 1"
+    "WHERE server = ? AND outcome IS NULL AND due_ms <= ? ORDER BY due_ms LIMIT 1"
 )
 DELIVERY_FAILED = (
     "UPDATE deliveries SET failures = failures + 1, due_ms = ?, answer = ? "
@@ -34,8 +40,10 @@ POSTPONE = (
 DELIVERY_ENDED = (
     "UPDATE deliveries SET ended_ms = ?, outcome = ?, answer = ? WHERE token = ?"
 )
+# What has failed most often comes first: the time of its next try is everybody's.
 EXPEDITE_DELIVERIES = (
-    "UPDATE deliveries SET due_ms = ? WHERE outcome IS NULL AND answer IS NOT NULL"
+    "UPDATE deliveries SET due_ms = ? - failures "
+    "WHERE outcome IS NULL AND answer IS NOT NULL"
 )
 
 
@@ -68,8 +76,8 @@ class DeliveryRecords:
         await self._run(DELIVERY_FAILED, due_ms, answer, token)
 
     async def postpone_deliveries(self, server: str, due_ms: int, answer: str) -> None:
-        """Let everything for a server wait."""
-        await self._run(POSTPONE, due_ms, answer, server, due_ms)
+        """Let everything for a server wait, behind what is tried then."""
+        await self._run(POSTPONE, due_ms + 1, answer, server, due_ms)
 
     async def delivery_ended(
         self, token: str, outcome: Verdict, now_ms: int, answer: str

@@ -1,13 +1,14 @@
 """Invites; what is due for each of them is recorded with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from zope.interface import implementer
 
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import Ending, Invite
 from mxisd.model.threepids import ThreePid
-from mxisd.ports import IInviteRecords
+from mxisd.ports import IInviteRecords, Pending, Place
 from mxisd.records.database import Database, Row, Transaction
 from mxisd.records.deliveries import add_delivery
 from mxisd.records.invite_messages import ADD_MESSAGE, MESSAGE_ENDED, NEEDLESS
@@ -27,17 +28,27 @@ LIVE_KEY = (
     "UNION ALL SELECT 1 FROM adopted_keys WHERE key_public = ? LIMIT 1"
 )
 ADOPT_KEY = "INSERT INTO adopted_keys (key_public) VALUES (?)"
-PENDING = "SELECT DISTINCT medium, address, lowered FROM invites WHERE ending IS NULL"
+PENDING = (
+    "SELECT created_ms, token, medium, address, lowered FROM invites "
+    "WHERE ending IS NULL AND (created_ms, token) > (?, ?) "
+    "ORDER BY created_ms, token LIMIT ?"
+)
 PENDING_OF = (
     "SELECT token FROM invites WHERE medium = ? AND address = ? AND ending IS NULL"
 )
-PENDING_BEFORE = "SELECT token FROM invites WHERE created_ms <= ? AND ending IS NULL"
+PENDING_BEFORE = (
+    "SELECT token FROM invites WHERE created_ms <= ? AND ending IS NULL LIMIT ?"
+)
 END = "UPDATE invites SET ended_ms = ?, ending = ?, owner = ? WHERE token = ?"
 
 PURGE = (
-    "DELETE FROM invites WHERE ended_ms <= ? AND NOT EXISTS (SELECT 1 FROM deliveries "
-    "WHERE deliveries.token = invites.token AND deliveries.outcome IS NULL)"
+    "DELETE FROM invites WHERE token IN (SELECT token FROM invites WHERE ended_ms <= ? "
+    "AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.token = invites.token "
+    "AND deliveries.outcome IS NULL) LIMIT ?)"
 )
+
+CHUNK = 1000
+"""So many invites are read or ended at once; then other writes have their turn."""
 
 
 @implementer(IInviteRecords)
@@ -80,11 +91,13 @@ class InviteRecords:
 
         return await self._database.transact(work)
 
-    async def pending_threepids(self) -> frozenset[ThreePid]:
-        """Tell whose owners are still unknown."""
+    async def pending_threepids(self, after: Place | None = None) -> Pending:
+        """Tell whose owners are still unknown: of a thousand invites, oldest first."""
 
-        async def work(tx: Transaction) -> frozenset[ThreePid]:
-            return frozenset(ThreePid(*row) for row in await tx.rows(PENDING))
+        async def work(tx: Transaction) -> Pending:
+            rows = await tx.rows(PENDING, *(after or (0, "")), CHUNK)
+            end = rows[-1][:2] if len(rows) == CHUNK else None
+            return Pending(frozenset(ThreePid(*row[2:]) for row in rows), end)
 
         return await self._database.transact(work)
 
@@ -99,22 +112,32 @@ class InviteRecords:
         return await self._database.transact(work)
 
     async def expire(self, before_ms: int, owner: UserId | None, now_ms: int) -> int:
-        """End the pending invites that are so old; tells how many."""
+        """End the pending invites that are so old, little by little; tells how many."""
 
         async def work(tx: Transaction) -> int:
-            rows = await tx.rows(PENDING_BEFORE, before_ms)
+            rows = await tx.rows(PENDING_BEFORE, before_ms, CHUNK)
             await end_invites(tx, rows, Ending.EXPIRED, owner, now_ms)
             return len(rows)
 
-        return await self._database.transact(work)
+        return await self._in_chunks(work)
 
     async def purge_invites(self, before_ms: int) -> int:
         """Forget those that ended so long ago, but for what is to be delivered."""
 
         async def work(tx: Transaction) -> int:
-            return await tx.run(PURGE, before_ms)
+            return await tx.run(PURGE, before_ms, CHUNK)
 
-        return await self._database.transact(work)
+        return await self._in_chunks(work)
+
+    async def _in_chunks(
+        self, work: Callable[[Transaction], Coroutine[Any, Any, int]]
+    ) -> int:
+        """Repeat some work until a whole chunk is no longer there; tells how much."""
+        total, count = 0, CHUNK
+        while count == CHUNK:
+            count = await self._database.transact(work)
+            total += count
+        return total
 
 
 async def end_invites(

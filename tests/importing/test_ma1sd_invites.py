@@ -134,7 +134,8 @@ class MxisdInviteTests(InviteCase):
         here = self.here()
         private_key = encode_base64(KEY.seed)
         self.assertRaises(UnknownInvite, here.signing.sign, "3", private_key, BOB)
-        self.assertEqual(await here.invites.pending_threepids(), {MAIL})
+        pending = await here.invites.pending_threepids()
+        self.assertEqual(pending.threepids, {MAIL})
         expected = [("example.org", f"!{n}", f"{n}") for n in range(6)]
         self.assertEqual(sorted(await self.told(here)), expected)
 

@@ -9,12 +9,18 @@ from zope.interface.verify import verifyObject
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import Delivery, Ending, Invite, Verdict
 from mxisd.model.signing import SigningKey, key_bytes
-from mxisd.model.threepids import canonical
-from mxisd.ports import IDeliveryRecords, IInviteMessageRecords, IInviteRecords
+from mxisd.model.threepids import ThreePid, canonical
+from mxisd.ports import (
+    IDeliveryRecords,
+    IInviteMessageRecords,
+    IInviteRecords,
+    Pending,
+)
 from mxisd.records.database import Transaction
 from mxisd.records.deliveries import DeliveryRecords
 from mxisd.records.invite_messages import InviteMessageRecords
-from mxisd.records.invites import ADOPT_KEY, InviteRecords, end_invites
+from mxisd.records.invite_rows import ADD_INVITE, invite_row
+from mxisd.records.invites import ADOPT_KEY, CHUNK, InviteRecords, end_invites
 
 MAIL = canonical("email", "Strauß@example.org")
 OTHER = canonical("email", "other@example.org")
@@ -139,15 +145,54 @@ class InvitesContract:
         second = evolve(INVITE, token="second", room_id="!second")
         for each in (INVITE, second, evolve(INVITE, token="o", threepid=OTHER)):
             await self.invites.add_invite(each, 0)
-        self.assertEqual(await self.invites.pending_threepids(), {MAIL, OTHER})
+        pending = await self.invites.pending_threepids()
+        self.assertEqual(pending, Pending(frozenset({MAIL, OTHER})))
         self.assertEqual(await self.invites.resolve(MAIL, OWNER, 7), 2)
         self.assertEqual(await self.invites.resolve(MAIL, INVITE.sender, 8), 0)
-        self.assertEqual(await self.invites.pending_threepids(), {OTHER})
+        pending = await self.invites.pending_threepids()
+        self.assertEqual(pending, Pending(frozenset({OTHER})))
         found = self.invites.invite("first")
         expected = evolve(INVITE, ended_ms=7, ending=Ending.RESOLVED, owner=OWNER)
         self.assertEqual(found, expected)
         self.assertEqual(self.deliveries.servers_due(7), ["owner.org"])
         self.assertEqual(self.due_messages(0), ["o"])
+
+    async def add_many(self, count: int) -> None:
+        """Invites to as many addresses, several of them at the same time."""
+        invites = [
+            evolve(
+                INVITE,
+                token=f"token{number}",
+                threepid=ThreePid("email", f"guest{number}@example.org"),
+                created_ms=1 + number // 7,
+            )
+            for number in range(count)
+        ]
+
+        async def work(tx: Transaction) -> None:
+            await tx.run_many(ADD_INVITE, [invite_row(each) for each in invites])
+
+        await self.database().transact(work)
+
+    async def test_many_addresses_are_told_some_at_a_time(self) -> None:
+        """All of them, each once, even if invites end or come meanwhile."""
+        await self.add_many(2 * CHUNK + 1)
+        told = [await self.invites.pending_threepids()]
+        for threepid in sorted(told[0].threepids, key=str)[:10]:
+            await self.invites.resolve(threepid, OWNER, 7)
+        while told[-1].end is not None:
+            told.append(await self.invites.pending_threepids(told[-1].end))
+        self.assertEqual([len(each.threepids) for each in told], [CHUNK, CHUNK, 1])
+        everybody = frozenset().union(*(each.threepids for each in told))
+        self.assertEqual(len(everybody), 2 * CHUNK + 1)
+
+    async def test_many_invites_end(self) -> None:
+        """All that are old enough do, and are forgotten later."""
+        await self.add_many(CHUNK + 7)
+        count = await self.invites.expire(CHUNK // 7, None, 5)
+        self.assertTrue(0 < count < CHUNK + 7)
+        self.assertEqual(await self.invites.expire(CHUNK, OWNER, 6), CHUNK + 7 - count)
+        self.assertEqual(await self.invites.purge_invites(5), count)
 
     async def test_ended_invites_are_forgotten(self) -> None:
         """With all that was done about them, unless something is still to be done."""
@@ -240,7 +285,7 @@ class InvitesContract:
         await self.deliveries.expedite_deliveries(10)
         self.assertEqual(self.deliveries.servers_due(10), ["far.org", "owner.org"])
         rows = self.database().rows("SELECT token, due_ms FROM deliveries ORDER BY 1")
-        self.assertEqual(rows, [("a", 10), ("b", 10), ("c", 99), ("f", 3)])
+        self.assertEqual(rows, [("a", 10), ("b", 9), ("c", 99), ("f", 3)])
 
     async def test_an_ended_delivery_is_kept(self) -> None:
         """For the operator, with the last answer; it is never due again."""

@@ -20,11 +20,14 @@ from mxisd.model.invites import BlockLists
 from mxisd.model.signing import SigningKey
 from mxisd.model.threepids import canonical
 from mxisd.ports import Resolution
-from mxisd.records.invites import InviteRecords
+from mxisd.records.database import Transaction
+from mxisd.records.invite_rows import ADD_INVITE, invite_row
+from mxisd.records.invites import CHUNK, InviteRecords
 from mxisd.records.key_files import KeyRing
 from mxisd.records.key_folders import StoredKey
 from tests.features.invite_doubles import Roles
 from tests.records.instant import InstantDatabase
+from tests.records.invite_contract import INVITE
 from tests.resolver.doubles import BOB, BOB_ID
 from tests.web.world import KEY, PUBLIC_URL, V1, V2, ApiTestCase
 
@@ -425,6 +428,36 @@ class ResolutionTests(InvitationCase):
         self.assertEqual(self.told(), [("far.org", "!room")])
         self.sweep()
         self.assertEqual(len(self.world.resolver.asked[-1]), 1)
+
+    def test_very_many_are_asked_for_some_at_a_time(self) -> None:
+        """A store is asked no more at once than it can answer in time."""
+        self.add_invites(CHUNK + 1)
+        self.sweep()
+        asked = [len(each) for each in self.world.resolver.asked]
+        self.assertEqual(asked, [CHUNK, 1])
+        self.assertIn(EVE, self.world.resolver.asked[1])
+        self.world.resolver.resolution = Resolution({EVE: EVE_ID})
+        self.sweep()
+        self.assertEqual(self.told(), [("far.org", "!room")])
+
+    def add_invites(self, count: int) -> None:
+        """Pending invites; the last one is for Eve."""
+        invites = [
+            evolve(
+                INVITE,
+                token=f"token{number}",
+                threepid=canonical("email", f"guest{number}@example.org"),
+                created_ms=number,
+            )
+            for number in range(count)
+        ]
+        invites[-1] = evolve(invites[-1], threepid=EVE)
+
+        async def work(tx: Transaction) -> None:
+            await tx.run_many(ADD_INVITE, [invite_row(each) for each in invites])
+
+        writing = self.world.invite_database.transact(work)
+        self.successResultOf(Deferred.fromCoroutine(writing))
 
     def test_other_servers_are_asked_only_if_the_operator_likes(self) -> None:
         """When an invite comes, and in a sweep, too."""
