@@ -9,6 +9,13 @@ from urllib.parse import parse_qsl
 from mxisd.errors import BadJson, InvalidParam, NotJson
 
 MAX_QUERY_PARAMETERS = 100
+
+MAX_COMMAS = 30_000
+"""Ten thousand pairs have twenty thousand. JSON is read at one go, in up to 6 ms."""
+
+MAX_DIGITS = 40
+"""No whole number of ours has so many, and those of thousands take long to read."""
+
 NO_QUERY: Mapping[str, str] = {}
 
 # JSON and percent-encoding can smuggle in what no text of ours may hold.
@@ -40,8 +47,11 @@ def json_object(body: bytes) -> Mapping[str, Any]:
     Read a JSON object, whatever the content type says.
 
     :raise NotJson: If the body is not JSON.
-    :raise BadJson: If it is JSON, yet no object, or holds what no text of ours may.
+    :raise BadJson: If it is JSON, yet no object, holds what no text of ours may, or
+        so much that reading it would keep everybody waiting.
     """
+    if body.count(b",") > MAX_COMMAS:
+        raise BadJson("The body holds too many values.")
     try:
         text = body.decode()
         content = _DECODER.decode(text)
@@ -67,7 +77,15 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+def _int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("a number of too many digits")
+    return int(text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_int, parse_constant=_refuse_constant
+)
 
 
 def _all_texts(content: Any) -> Iterator[str]:

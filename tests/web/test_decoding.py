@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import BadJson, InvalidParam, NotJson
-from mxisd.web.decoding import json_object, parse_query
+from mxisd.web.decoding import MAX_COMMAS, MAX_DIGITS, json_object, parse_query
 
 
 class JsonObjectTests(SynchronousTestCase):
@@ -51,6 +51,20 @@ class JsonObjectTests(SynchronousTestCase):
             b'{"a":' * 60_000,
         ):
             self.assertRaises(BadJson, json_object, body)
+
+    def test_more_values_than_anybody_needs(self) -> None:
+        """They are refused unread: JSON is read at one go, while everybody waits."""
+        unread = b"," * (MAX_COMMAS + 1)
+        self.assertRaises(BadJson, json_object, unread)
+        most = b'{"a": [' + b"1," * (MAX_COMMAS - 1) + b'1], "b": 1}'
+        self.assertEqual(len(json_object(most)["a"]), MAX_COMMAS)
+
+    def test_numbers_have_so_many_digits(self) -> None:
+        """Numbers of thousands of digits take very long to read."""
+        digits = "9" * MAX_DIGITS
+        read = json_object(f'{{"a": {digits}, "b": -5, "c": 1.5}}'.encode())
+        self.assertEqual(read, {"a": int(digits), "b": -5, "c": 1.5})
+        self.assertRaises(NotJson, json_object, f'{{"a": {digits}0}}'.encode())
 
     def test_an_escaped_backslash_is_no_escape(self) -> None:
         """Text that merely looks like an escape is text."""
