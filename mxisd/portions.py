@@ -7,7 +7,6 @@ everybody else have their turn every few milliseconds.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TypeVar
 
 from twisted.internet.defer import CancelledError
@@ -25,8 +24,8 @@ PORTION_SECONDS = 0.004
 STEP = 20
 """Items between two looks at the clock: reading a phone number takes 20 to 50 µs."""
 
-FEW = 100
-"""So many items are done at once: to come back for the rest would take longer."""
+FEW_STEPS = 5
+"""So many steps are done at once: to come back for the rest would take longer."""
 
 
 class Portions:
@@ -39,7 +38,7 @@ class Portions:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._loops = Cooperator(self._portion, partial(clock.callLater, 0))
+        self._loops = Cooperator(self._portion, lambda tick: clock.callLater(0, tick))
 
     async def mapped(
         self,
@@ -77,7 +76,7 @@ class Portions:
         :param until: When it is too late to go on, in seconds of the clock.
         :raise DeadlineExceeded: If it was too late.
         """
-        if len(items) <= max(step, FEW):
+        if len(items) <= FEW_STEPS * step:
             work(items)
         else:
             await self.run(self._steps(work, items, step, until))

@@ -8,9 +8,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import DeadlineExceeded
-from mxisd.portions import FEW, PORTION_SECONDS, STEP, Portions
+from mxisd.portions import FEW_STEPS, PORTION_SECONDS, STEP, Portions
 from tests.clocks import WorkingClock
 
+FEW = FEW_STEPS * STEP
 MANY = 20 * STEP
 A_STEP = PORTION_SECONDS / 3.99  # four of them are just more than a portion
 
@@ -140,12 +141,12 @@ class PortionsTests(SynchronousTestCase):
     def test_each(self) -> None:
         """Some at a time, in order, none twice."""
         taken: list[Any] = []
-        loop = self.portions.each(taken.append, range(MANY + 1), step=FEW)
+        loop = self.portions.each(taken.append, range(MANY + 1), step=7)
         running = Deferred.fromCoroutine(loop)
         self.clock.turns(running)
         self.successResultOf(running)
         self.assertEqual([n for some in taken for n in some], list(range(MANY + 1)))
-        self.assertEqual(max(map(len, taken)), FEW)
+        self.assertEqual(max(map(len, taken)), 7)
 
     def test_a_turn_for_others(self) -> None:
         """Whoever loops by waiting goes on after everybody else."""

@@ -6,7 +6,8 @@ Source: Identity Service API v1.19, "Association lookup"; r0.3.0, "lookup".
 
 import re
 from binascii import a2b_base64
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from attrs import frozen
@@ -27,7 +28,8 @@ DIGEST_BYTES = 32
 MANY_HASHES = 1000
 """More than these, about two milliseconds' work, are looked up in portions."""
 
-HASHES_AT_A_STRETCH = 256
+AT_A_STRETCH = 256
+"""Hashes that are decoded without a break: up to 2 µs each."""
 
 _HASH = re.compile(r"[0-9A-Za-z_/+-]{42}[AEIMQUYcgkosw048]")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -141,10 +143,13 @@ class Lookup:
         :raise InvalidPepper: Also if the pepper ceases to be served in between.
         """
         self._require_pepper(SHA256, pepper)
-        digests = digests_of(hashes)
+        digests: dict[str, bytes] = {}
         found: dict[bytes, str] = {}
 
         def steps() -> Iterator[None]:
+            for start in range(0, len(hashes), AT_A_STRETCH):
+                digests.update(digests_of(hashes[start : start + AT_A_STRETCH]))
+                yield
             for some in self._hashes.find_many(pepper, list(digests.values())):
                 found.update(some)
                 yield
@@ -205,7 +210,8 @@ class Lookup:
         :raise StoreUnavailable: If nobody knew, and somebody could not be asked.
         """
         threepid = _canonical_or_none(medium, address)
-        resolution = await self._resolve([threepid], requester, self._deadline())
+        wanted = frozenset() if threepid is None else frozenset([threepid])
+        resolution = await self._resolve(wanted, requester, self._deadline())
         if threepid is None or threepid not in resolution.found:
             if resolution.unanswered:
                 raise StoreUnavailable("A store could not be asked; try again later.")
@@ -242,31 +248,33 @@ class Lookup:
 
         :raise DeadlineExceeded: If it is over before they are read.
         """
-        deadline, mapped = self._deadline(), self._portions.mapped
-        keys = await mapped(read, spelled, until=deadline)
-        found = (await self._resolve(keys, requester, deadline)).found
+        deadline = self._deadline()
+        keys: list[ThreePid | None] = []
+        wanted: set[ThreePid] = set()
 
-        def user(key: ThreePid | None) -> str | None:
-            user_id = None if key is None else found.get(key)
-            return None if user_id is None else str(user_id)
+        def take(some: Sequence[Spelled]) -> None:
+            known = [read(each) for each in some]
+            keys.extend(known)
+            wanted.update(key for key in known if key is not None)
 
-        return await mapped(user, keys) if found else [None] * len(keys)
+        await self._portions.each(take, spelled, until=deadline)
+        found = (await self._resolve(wanted, requester, deadline)).found
+        return await self._portions.mapped(partial(_user, found), keys)
 
     async def _resolve(
         self,
-        keys: Iterable[ThreePid | None],
+        threepids: Set[ThreePid],
         requester: Requester,
         deadline: float,
         recursive: bool = True,
     ) -> Resolution:
-        threepids = frozenset(key for key in keys if key is not None)
         if not threepids:
             return Resolution({})
         recursive = recursive and may_recurse(
             requester, self._policy.recursion_enabled, self._policy.recursion_networks
         )
         return await self._resolver.resolve(
-            threepids, LookupContext(requester, recursive, deadline)
+            frozenset(threepids), LookupContext(requester, recursive, deadline)
         )
 
     def _deadline(self) -> float:
@@ -303,6 +311,11 @@ def _decoded(hashes: Sequence[str]) -> Mapping[str, bytes]:
         text: decoded[start : start + DIGEST_BYTES]
         for text, start in zip(hashes, starts, strict=True)
     }
+
+
+def _user(found: Mapping[ThreePid, UserId], key: ThreePid | None) -> str | None:
+    user_id = None if key is None else found.get(key)
+    return None if user_id is None else str(user_id)
 
 
 def _split(text: str) -> ThreePid | None:

@@ -35,7 +35,9 @@ class Sharing:
         self, threepids: frozenset[ThreePid], context: LookupContext
     ) -> Resolution:
         """Join the run that is under way, or start one."""
-        key = (frozenset((t, t.lowered) for t in threepids), context.recursive)
+        # Of which 3PID a lowered spelling is, it tells itself.
+        lowered = frozenset(t.lowered for t in threepids if t.lowered is not None)
+        key = (threepids, lowered, context.recursive)
         run = self._runs.get(key)
         is_first = run is None
         if run is None:

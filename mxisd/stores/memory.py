@@ -26,6 +26,10 @@ from mxisd.model.profiles import DirectoryEntry, DirectoryPage, Profile, SearchB
 from mxisd.model.secret import Secret
 from mxisd.model.settings import option
 from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.portions import Portions
+
+STEP = 500
+"""3PIDs that are looked for without a break: up to 1 µs each."""
 
 
 @frozen(kw_only=True)
@@ -88,7 +92,8 @@ def parse(section: ISection) -> MemorySettings:
 
 def build(settings: MemorySettings, tools: Tools) -> Store:
     """Make the store."""
-    people = _People([_person(one, tools.domain) for one in settings.identities])
+    persons = [_person(one, tools.domain) for one in settings.identities]
+    people = _People(persons, Portions(tools.reactor))
     return Store(
         lookup=people,
         associations=people if settings.hash_enabled else None,
@@ -100,7 +105,8 @@ def build(settings: MemorySettings, tools: Tools) -> Store:
 
 @implementer(IThreePidLookup, IAssociationSource, IAuthenticator, IDirectory, IProfile)
 class _People:
-    def __init__(self, people: Sequence[_Person]) -> None:
+    def __init__(self, people: Sequence[_Person], portions: Portions) -> None:
+        self._portions = portions
         self._people: Mapping[UserId, _Person] = {p.user_id: p for p in people}
         self._owners: Mapping[ThreePid, UserId] = {
             threepid: person.user_id
@@ -109,8 +115,14 @@ class _People:
         }
 
     async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
-        owners = self._owners
-        return {each: owners[each] for each in threepids if each in owners}
+        found: dict[ThreePid, UserId] = {}
+
+        def find(some: Sequence[ThreePid]) -> None:
+            owners = ((each, self._owners.get(each)) for each in some)
+            found.update({each: owner for each, owner in owners if owner is not None})
+
+        await self._portions.each(find, tuple(threepids), step=STEP)
+        return found
 
     async def associations(self, put: Put) -> None:
         rest = iter(self._owners.items())

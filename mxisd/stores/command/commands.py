@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 from twisted.logger import Logger
 
 from mxisd.drivers.process import (
@@ -15,6 +15,7 @@ from mxisd.drivers.process import (
     found,
 )
 from mxisd.errors import Misconfigured, Problem, StoreUnavailable
+from mxisd.portions import Portions
 from mxisd.stores.command.calls import Call
 from mxisd.stores.command.templates import Unsayable, Values
 
@@ -62,18 +63,24 @@ class Answer:
     unsaid: str = ""
 
 
+def _portions(command: "Command") -> Portions:
+    return Portions(command.reactor)
+
+
 @define(eq=False)
 class Command:
     """
     A program that answers questions.
 
     :ivar name: The store's, for the log.
+    :ivar portions: For loops over what it prints.
     """
 
     name: str
     call: Call
     processes: Processes
     reactor: Any
+    portions: Portions = field(init=False, default=Factory(_portions, takes_self=True))
     _quiet_until: float = field(init=False, default=0.0)
 
     async def ask(self, values: Values, stdin: bytes | None = None) -> Answer:

@@ -18,6 +18,9 @@ from mxisd.stores.command.together import together
 
 Pair = tuple[ThreePid, UserId]
 
+AT_A_STRETCH = 50
+"""Lines that are read without a break: up to 50 µs each."""
+
 
 @implementer(IThreePidLookup)
 @frozen
@@ -61,7 +64,8 @@ class BulkLookup:
         stdin = written(asked, self.question.command.call.input_type)
         answer = await self.question.ask({}, stdin)
         rows = self.question.rows(answer.text)
-        pairs = [self.question.users.association(each) for each in rows]
+        read = self.question.users.association
+        pairs = await self.question.command.portions.mapped(read, rows)
         self.question.command.report_left_out(pairs.count(None))
         found: dict[ThreePid, UserId] = {}
         for threepid, user_id in filter(None, pairs):
@@ -92,9 +96,13 @@ class _Listing:
     question: Question
     put: Put
     left_out: int = 0
+    count: int = 0
     _waiting: list[Pair] = field(factory=list)
 
     async def add(self, printed: Row | None) -> None:
+        self.count += 1
+        if self.count % AT_A_STRETCH == 0:
+            await self.question.command.portions.turn()
         pair = self.question.users.association(printed)
         if pair is None:
             self.left_out += 1

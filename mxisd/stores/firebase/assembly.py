@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from mxisd.errors import Misconfigured, Problem
 from mxisd.interfaces import ISelfCheck, Store, Tools
+from mxisd.portions import Portions
 from mxisd.stores.firebase import credentials
 from mxisd.stores.firebase.access import FixedAccess, IAccess, ServiceAccess
 from mxisd.stores.firebase.accounts import Reader
@@ -43,7 +44,7 @@ def assembled(
     )
     keys = SigningKeys(tools.http, tools.reactor, settings.endpoints.certificates)
     tokens = IdTokens(keys, project, tools.reactor)
-    listing = FirebaseListing(tools.name, accounts, reader)
+    listing = FirebaseListing(tools.name, accounts, reader, Portions(tools.reactor))
     return Store(
         lookup=FirebaseLookup(tools.name, accounts, reader),
         associations=listing if settings.hash_enabled else None,

@@ -9,6 +9,7 @@ from zope.interface import implementer
 from mxisd.interfaces import BATCH_LIMIT, IAssociationSource, IThreePidLookup, Put
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import EMAIL, MSISDN, ThreePid
+from mxisd.portions import Portions
 from mxisd.stores.firebase.accounts import Account, Reader
 from mxisd.stores.firebase.api import LOOKUP_LIMIT, Accounts, AddressRefused
 
@@ -74,13 +75,14 @@ class FirebaseListing:
     name: str
     accounts: Accounts
     reader: Reader
+    portions: Portions
 
     async def associations(self, put: Put) -> None:
         """Hand over each page as it comes."""
         skipped, token, is_more = 0, "", True
         while is_more:
             page = await self.accounts.page(token)
-            found = [self.reader.account(record) for record in page.records]
+            found = await self.portions.mapped(self.reader.account, page.records)
             skipped += found.count(None)
             pairs = [
                 (threepid, account.user_id)

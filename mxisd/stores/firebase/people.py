@@ -1,6 +1,6 @@
 """A list of the accounts in memory: Firebase itself cannot search."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from mxisd.errors import StoreUnavailable
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import DirectoryEntry
+from mxisd.portions import Portions
 from mxisd.stores.firebase.accounts import Account, Reader
 from mxisd.stores.firebase.api import Accounts
 from mxisd.stores.firebase.sharing import Shared
@@ -67,6 +68,7 @@ class PeopleList:
         self._accounts = accounts
         self._reader = reader
         self._clock = clock
+        self._portions = Portions(clock)
         self._refresh = refresh
         self._limit = limit
         self._known: People | None = None
@@ -102,8 +104,9 @@ class PeopleList:
             except StoreUnavailable as error:
                 log.debug("{store}: no list: {why}", store=self._name, why=str(error))
                 raise
-            for person in self._persons(page.records):
-                found.setdefault(person.entry.user_id, person)
+            for person in await self._portions.mapped(self._person, page.records):
+                if person is not None:
+                    found.setdefault(person.entry.user_id, person)
             token = page.next
             is_more = bool(token)
         is_cut = is_more or len(found) > self._limit
@@ -112,11 +115,11 @@ class PeopleList:
         self._known = People(kept, is_cut, read_at)
         return self._known
 
-    def _persons(self, records: Sequence[object]) -> Iterator[Person]:
-        for record in records:
-            account = self._reader.account(record)
-            if account is not None and not account.is_disabled:
-                yield _person(account)
+    def _person(self, record: object) -> Person | None:
+        account = self._reader.account(record)
+        if account is None or account.is_disabled:
+            return None
+        return _person(account)
 
     def _report(self, is_cut: bool) -> None:
         was_cut = self._known is not None and self._known.is_cut

@@ -1,10 +1,13 @@
 """Settings -> store."""
 
+from typing import Any
+
 from attrs import evolve
 from twisted.logger import Logger
 
 from mxisd.drivers.ldap.client import LdapClient
 from mxisd.interfaces import ISection, Store, Tools
+from mxisd.portions import Portions
 from mxisd.stores.closing import Closing
 from mxisd.stores.ldap import parts
 from mxisd.stores.ldap.directory import LdapDirectory
@@ -38,7 +41,7 @@ def build(settings: LdapSettings, tools: Tools) -> Store:
     tree = _tree(settings, tools)
     return Store(
         lookup=_lookup(settings, tree),
-        associations=_listing(settings, tree),
+        associations=_listing(settings, tree, tools.reactor),
         authenticator=_authenticator(settings, tree, tools.domain),
         directory=_directory(settings, tree),
         profile=_profile(settings, tree),
@@ -72,10 +75,11 @@ def _lookup(settings: LdapSettings, tree: Tree) -> LdapLookup | None:
     return LdapLookup(tree, queries, restriction) if queries else None
 
 
-def _listing(settings: LdapSettings, tree: Tree) -> LdapListing | None:
+def _listing(settings: LdapSettings, tree: Tree, reactor: Any) -> LdapListing | None:
     if not settings.identity.lookup or not tree.reader.threepid_attributes:
         return None
-    return LdapListing(tree, parts.enabled(settings, settings.identity.filter))
+    restriction = parts.enabled(settings, settings.identity.filter)
+    return LdapListing(tree, restriction, Portions(reactor))
 
 
 def _authenticator(

@@ -14,6 +14,7 @@ from mxisd.drivers.ldap.filters import Filter
 from mxisd.interfaces import BATCH_LIMIT, IAssociationSource, IThreePidLookup, Put
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
+from mxisd.portions import Portions
 from mxisd.stores.ldap.accounts import is_disabled
 from mxisd.stores.ldap.queries import Owners, Query
 from mxisd.stores.ldap.tree import Tree, restricted
@@ -23,8 +24,8 @@ log = Logger()
 LOOKUP_BATCH = 100
 """3PIDs in one search: more make servers slower again."""
 
-PORTION = 100
-"""Entries of a page that are read at a stretch, so that others get their turn."""
+AT_A_STRETCH = 10
+"""Entries that are read without a break: somebody may have several phones."""
 
 
 @implementer(IThreePidLookup)
@@ -112,6 +113,7 @@ class LdapListing:
 
     tree: Tree
     restriction: Filter | None
+    portions: Portions
 
     async def associations(self, put: Put) -> None:
         """Hand over each page as it comes."""
@@ -119,8 +121,7 @@ class LdapListing:
 
         async def take(entries: Sequence[Entry]) -> None:
             nonlocal skipped
-            for start in range(0, len(entries), PORTION):
-                skipped += await self._put(entries[start : start + PORTION], put)
+            skipped += await self._put(entries, put)
 
         for base in self.tree.bases:
             search = self._search(base)
@@ -130,14 +131,23 @@ class LdapListing:
     async def _put(self, entries: Sequence[Entry], put: Put) -> int:
         """Hand over some entries; tells how many of them are nobody."""
         reader = self.tree.reader
-        enabled = [each for each in entries if not is_disabled(each)]
-        users = reader.named(enabled)
-        pairs = [
-            (t, user) for entry, user in users for t in reader.all_threepids(entry)
-        ]
+        pairs: list[tuple[ThreePid, UserId]] = []
+        skipped = 0
+
+        def read(some: Sequence[Entry]) -> None:
+            nonlocal skipped
+            enabled = [each for each in some if not is_disabled(each)]
+            users = reader.named(enabled)
+            skipped += len(enabled) - len(users)
+            for entry, user in users:
+                pairs.extend((t, user) for t in reader.all_threepids(entry))
+
+        # Of a page, the first by DN goes first.
+        ordered = sorted(entries, key=lambda entry: entry.dn.lower())
+        await self.portions.each(read, ordered, step=AT_A_STRETCH)
         for start in range(0, len(pairs), BATCH_LIMIT):
             await put(pairs[start : start + BATCH_LIMIT])
-        return len(enabled) - len(users)
+        return skipped
 
     def _search(self, base: str) -> Search:
         reader = self.tree.reader

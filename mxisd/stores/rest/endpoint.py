@@ -3,18 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 from twisted.logger import Logger
 
 from mxisd.drivers.http.json_client import JsonClient, JsonReply
 from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.model.threepids import ThreePid
+from mxisd.portions import Portions
 from mxisd.stores.rest import wire
 
 NOT_FOUND = 404
 METHOD_NOT_ALLOWED = 405
 
 log = Logger()
+
+
+def _portions(endpoint: "Endpoint") -> Portions:
+    return Portions(endpoint.client.clock)
 
 
 @frozen(kw_only=True)
@@ -24,12 +29,16 @@ class Endpoint:
 
     :ivar store: The store's name, for the log.
     :ivar key: The key of the configuration, for whoever is to mend it.
+    :ivar portions: For loops over what it answers.
     """
 
     store: str
     key: str
     url: str
     client: JsonClient
+    portions: Portions = field(
+        init=False, default=Factory(_portions, takes_self=True), eq=False
+    )
 
     async def ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         """

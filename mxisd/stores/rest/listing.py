@@ -77,26 +77,29 @@ class RestListing:
         """
         question = _question(None)
         if self.is_expected or self._was_listed:
-            return self._page(await self.endpoint.ask(question))
+            return await self._page(await self.endpoint.ask(question))
         answer = await self.endpoint.find(question)
-        return None if answer is None else self._page(answer)
+        return None if answer is None else await self._page(answer)
 
     async def _next(self, cursor: str, seen: set[str]) -> Page:
         if cursor in seen or len(seen) >= PAGES:
             raise self.endpoint.failed("the list goes in circles, or has no end")
         seen.add(cursor)
-        return self._page(await self.endpoint.ask(_question(cursor)))
+        return await self._page(await self.endpoint.ask(_question(cursor)))
 
-    def _page(self, answer: Any) -> Page:
+    async def _page(self, answer: Any) -> Page:
         items, cursor = answer.get("associations"), answer.get("next_cursor")
         if not isinstance(items, list):
             raise self.endpoint.failed("the answer has no list called associations")
         if cursor is not None and not _is_cursor(cursor):
             problem = f"next_cursor is no text of 1 to {CURSOR_LENGTH} characters"
             raise self.endpoint.failed(problem)
-        read = [wire.association(each, self.domain) for each in items]
+        read = await self.endpoint.portions.mapped(self._pair, items)
         pairs = [each for each in read if each is not None]
         return Page(pairs, len(read) - len(pairs), cursor)
+
+    def _pair(self, item: Any) -> tuple[ThreePid, UserId] | None:
+        return wire.association(item, self.domain)
 
     async def _put(self, pairs: Sequence[tuple[ThreePid, UserId]], put: Put) -> None:
         # A page may be larger than it should.

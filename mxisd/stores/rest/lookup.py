@@ -45,9 +45,12 @@ class BulkLookup:
         items = (await self.endpoint.ask({"lookup": questions})).get("lookup")
         if not isinstance(items, list):
             raise self.endpoint.failed("the answer has no list called lookup")
-        read = [wire.association(each, self.domain) for each in items]
+        read = await self.endpoint.portions.mapped(self._pair, items)
         self.endpoint.report(read.count(None))
         return [each for each in read if each is not None]
+
+    def _pair(self, item: Any) -> tuple[ThreePid, UserId] | None:
+        return wire.association(item, self.domain)
 
 
 @implementer(IThreePidLookup)

@@ -30,7 +30,8 @@ class SqlListing:
 
         async def take(rows: Sequence[Row]) -> None:
             nonlocal skipped
-            pairs = [pair for pair in map(self._pair, rows) if pair is not None]
+            read = await self.query.portions.mapped(self._pair, rows)
+            pairs = [pair for pair in read if pair is not None]
             skipped += len(rows) - len(pairs)
             if pairs:
                 await put(pairs)

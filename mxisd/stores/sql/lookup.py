@@ -1,6 +1,7 @@
 """3PID lookups in a database."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from attrs import define, frozen
@@ -110,14 +111,16 @@ class ManyAtOnce:
             batch = spellings[start : start + LOOKUP_BATCH]
             names_medium = len(self.query.marks) == 2
             parameters = [medium, batch] if names_medium else [batch]
-            for row in await self.query.rows(parameters, ROWS * len(batch)):
-                self._add(row, medium, found)
+            rows = await self.query.rows(parameters, ROWS * len(batch))
+            read = partial(self._read, medium)
+            for key, user_id in await self.query.portions.mapped(read, rows):
+                found.add(key, user_id)
 
-    def _add(self, row: Row, medium: str, found: Found) -> None:
+    def _read(self, medium: str, row: Row) -> tuple[ThreePid | None, UserId | None]:
         value = self.query.value
         said = value(row, "medium") if self.query.has("medium") else medium
         key = threepid(said, value(row, "address"))
-        found.add(key, self.naming.user_id(value(row, "uid")))
+        return key, self.naming.user_id(value(row, "uid"))
 
 
 @implementer(IThreePidLookup)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
-from attrs import define
+from attrs import Factory, define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -11,6 +11,7 @@ from mxisd.drivers.sql.address import Engine
 from mxisd.drivers.sql.errors import QueryWrong
 from mxisd.drivers.sql.statements import marks
 from mxisd.errors import Misconfigured
+from mxisd.portions import Portions
 
 Row = Sequence[Any]
 
@@ -68,6 +69,10 @@ class Database(Protocol):
         """End the connections."""
 
 
+def _portions(query: "Query") -> Portions:
+    return Portions(query.clock)
+
+
 @define(eq=False)
 class Query:
     """
@@ -78,6 +83,7 @@ class Query:
     :ivar wanted: The columns that it must have, by name.
     :ivar width: How many columns it must have at least.
     :ivar is_guess: Whether it is ours, and its table may well not be there.
+    :ivar portions: For loops over its rows.
     """
 
     database: Database
@@ -88,6 +94,7 @@ class Query:
     wanted: Sequence[str] = ()
     width: int = 1
     is_guess: bool = False
+    portions: Portions = field(init=False, default=Factory(_portions, takes_self=True))
     _columns: Sequence[str] | None = None
     _problem: str | None = None
     _again: float = 0.0

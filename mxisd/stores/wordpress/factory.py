@@ -10,6 +10,7 @@ from mxisd.errors import Misconfigured, Problem
 from mxisd.interfaces import ISelfCheck, Store, Tools
 from mxisd.model.profiles import SearchBy
 from mxisd.model.threepids import EMAIL
+from mxisd.portions import Portions
 from mxisd.stores.closing import Closing
 from mxisd.stores.wordpress import queries
 from mxisd.stores.wordpress.directory import WordPressDirectory, WordPressProfile
@@ -35,9 +36,10 @@ def build(settings: WordPressSettings, tools: Tools) -> Store:
     database = open_database(tools.reactor, address, tools.name)
     asked = _Queries.of(settings.sql, database)
     name, domain = tools.name, tools.domain
-    listing = WordPressListing(name, domain, asked.everybody)
+    portions = Portions(tools.reactor)
+    listing = WordPressListing(name, domain, asked.everybody, portions)
     return Store(
-        lookup=WordPressLookup(name, domain, asked.by_medium),
+        lookup=WordPressLookup(name, domain, asked.by_medium, portions),
         associations=listing if settings.hash_enabled else None,
         authenticator=login,
         directory=WordPressDirectory(domain, asked.searches),

@@ -1,6 +1,7 @@
 """3PID lookups in WordPress's database, and the list of everybody."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import define, field, frozen
@@ -11,6 +12,7 @@ from zope.interface import implementer
 from mxisd.interfaces import IAssociationSource, IThreePidLookup, Put
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
+from mxisd.portions import Portions
 from mxisd.stores.wordpress.queries import Query, Row
 from mxisd.stores.wordpress.values import threepid, user_id
 
@@ -58,6 +60,7 @@ class WordPressLookup:
     name: str
     domain: str
     queries: Mapping[str, Query]
+    portions: Portions
 
     async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
         """Ask medium by medium; many addresses at once, if the query can."""
@@ -79,10 +82,15 @@ class WordPressLookup:
             batch = spellings[start : start + LOOKUP_BATCH]
             addresses = [address for _medium, address in batch]
             parameters = [addresses] * len(query.marks)
-            for row in await query.rows(parameters, ROWS * len(batch)):
-                # Databases may take ü and u for the same letter; we do not.
-                key = threepid(batch[0][0], row["address"])
-                found.add(key, user_id(row["uid"], self.domain))
+            rows = await query.rows(parameters, ROWS * len(batch))
+            read = partial(self._read, batch[0][0])
+            for key, who in await self.portions.mapped(read, rows):
+                found.add(key, who)
+
+    def _read(self, medium: str, row: Row) -> tuple[ThreePid | None, UserId | None]:
+        # Databases may take ü and u for the same letter; we do not.
+        key = threepid(medium, row["address"])
+        return key, user_id(row["uid"], self.domain)
 
     async def _find_each(
         self, query: Query, wanted: Iterable[ThreePid], found: _Found
@@ -133,6 +141,7 @@ class WordPressListing:
     name: str
     domain: str
     query: Query
+    portions: Portions
 
     async def associations(self, put: Put) -> None:
         """Hand over each batch as it comes."""
@@ -140,7 +149,8 @@ class WordPressListing:
 
         async def take(rows: Sequence[Row]) -> None:
             nonlocal skipped
-            pairs = [pair for pair in map(self._pair, rows) if pair is not None]
+            read = await self.portions.mapped(self._pair, rows)
+            pairs = [pair for pair in read if pair is not None]
             skipped += len(rows) - len(pairs)
             if pairs:
                 await put(pairs)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from treq.testing import StubTreq
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -73,7 +74,13 @@ class FirebaseCase(SynchronousTestCase):
             result.extend(batch)
 
         assert store.associations is not None
-        self.result(store.associations.associations(put))
+        listing: Deferred[Any] = Deferred.fromCoroutine(
+            store.associations.associations(put)  # type: ignore[arg-type]
+        )
+        while not listing.called:
+            # Long pages are read in portions.
+            self.clock.advance(0)
+        self.successResultOf(listing)
         return result
 
     def verdict(self, store: Store, localpart: str, password: str) -> Verdict:
