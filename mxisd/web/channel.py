@@ -2,7 +2,8 @@
 One connection and its requests, with limits.
 
 Twisted's own channel reads bodies without end, waits for ever for a slow sender as long
-as a byte comes now and then, and answers its own errors without a body.
+as a byte comes now and then, answers all requests that came in one piece before it lets
+anybody else have a turn, and answers its own errors without a body.
 """
 
 from enum import Enum
@@ -23,27 +24,48 @@ if TYPE_CHECKING:
     from mxisd.web.site import IdentitySite
 
 IDLE_SECONDS = 60.0
-READ_SECONDS = 10.0
+HEAD_SECONDS = 10.0
+WINDOW_SECONDS = 10.0
+MIN_BYTES_PER_SECOND = 1000
+"""A body, and who reads an answer, must get on as fast."""
+
 LINGER_SECONDS = 2.0
 ABORT_SECONDS = 5.0
 DISCARD_BYTES = 4 * 1024 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 
+CHUNKS = 256
+CHUNK_BYTES = 64
+"""A body may have 256 chunks, and one more for each 64 bytes: each costs time."""
+
+PIPELINED = 8
+"""So many requests that came in one piece are answered before others have a turn."""
+
 MALFORMED = messages.error(400, "M_UNKNOWN", "This is not HTTP.")
 TOO_SLOW = messages.error(408, "M_UNKNOWN", "The request took too long to arrive.")
 HEAD_TOO_LARGE = messages.error(431, "M_TOO_LARGE", "The headers are too large.")
-BODY_TOO_LARGE = refused(BodyTooLarge("The body is too large."))
+CHUNKS_TOO_SMALL = refused(BodyTooLarge("The body comes in too many small chunks."))
 
 
 class Phase(Enum):
     """What a connection is doing."""
 
     IDLE = "waiting for a request"
-    READING = "a request is coming in"
+    HEAD = "the head of a request is coming in"
+    BODY = "the body of a request is coming in"
     ANSWERING = "a request is being answered"
+    SENDING = "an answer is there, and the client has not yet read it"
     LEAVING = "refused; the rest is read and thrown away, so that the refusal arrives"
     CLOSED = "closed on our side"
+
+
+class Refused(Exception):
+    """A request is refused while it is being read; whoever reads it stops at once."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
 
 
 class LimitedRequest(Request):
@@ -51,13 +73,18 @@ class LimitedRequest(Request):
     A request whose body is small, and that goes straight to the API.
 
     Forms, cookies and sessions of Twisted are left out.
+
+    :ivar size: How many bytes of its body are there.
     """
 
     channel: Any
     content: Any
-    limit_bytes = 0
+    size = 0
     started = 0.0
-    _size = 0
+    _limit_bytes = 0
+    _too_large: Reply
+    _is_chunked = False
+    _pieces = 0
 
     # The channel writes them, ready-made.
     has_standing_headers = True
@@ -70,22 +97,31 @@ class LimitedRequest(Request):
         self.content = BytesIO()
         if length == 0:
             return
-        self.limit_bytes = self.channel.limit_bytes()
-        if length is not None and length > self.limit_bytes:
-            self.channel.refuse(BODY_TOO_LARGE)
+        self._is_chunked = length is None
+        self.method, self.uri = self.channel.request_line()
+        self.path = self.uri.partition(b"?")[0]
+        resource = self.channel.site.resource
+        self._limit_bytes, self._too_large = resource.allowance(self, length)
+        self.channel.start_body()
+        if length is not None and length > self._limit_bytes:
+            self.channel.refuse(self._too_large)
 
     def parseCookies(self) -> None:
         """Take no notice of cookies."""
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        if self.channel.phase is Phase.LEAVING:
-            return
-        self._size += len(data)
-        if self._size > self.limit_bytes:
-            self.channel.refuse(BODY_TOO_LARGE)
-        else:
-            self.content.write(data)
+        """
+        Take a piece of the body.
+
+        :raise Refused: If that is too much.
+        """
+        self.size += len(data)
+        if self.size > self._limit_bytes:
+            raise Refused(self._too_large)
+        self._pieces += 1
+        if self._is_chunked and self._pieces > CHUNKS + self.size // CHUNK_BYTES:
+            raise Refused(CHUNKS_TOO_SMALL)
+        self.content.write(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Answer; everything is there now."""
@@ -117,10 +153,19 @@ class LimitedChannel(HTTPChannel):
     phase = Phase.IDLE
     due = inf
     _discarded = 0
+    _judged = 0
+    _answered = 0
+    _is_resting = False
 
-    def limit_bytes(self) -> int:
-        """The largest body that the route of the current request takes."""
-        return self.site.resource.limit_bytes(self._command, self._path)
+    def request_line(self) -> tuple[bytes, bytes]:
+        """Method and URI of the request that is being read; else ``-``."""
+        # Both are gone once the request is there as a whole.
+        return getattr(self, "_command", b"-"), getattr(self, "_path", b"-")
+
+    def start_body(self) -> None:
+        """Expect a body, at a speed that makes sense."""
+        self._judged = 0
+        self._enter(Phase.BODY, WINDOW_SECONDS)
 
     def connectionMade(self) -> None:
         """Begin to wait for a request."""
@@ -130,21 +175,35 @@ class LimitedChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """Tell the request that is being answered."""
+        self._enter(Phase.CLOSED, inf)
         self.site.channels.discard(self)
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
         """Read; the time for a request starts with its first byte."""
-        if self.phase is Phase.IDLE:
-            self._enter(Phase.READING, READ_SECONDS)
-        elif self.phase is Phase.LEAVING:
+        if self.phase is Phase.LEAVING:
             self._discard(len(data))
             return
+        if self.phase is Phase.IDLE:
+            self._enter(Phase.HEAD, HEAD_SECONDS)
+        if not self._busyReceiving:
+            self._answered = 0
         try:
             super().dataReceived(data)
+        except Refused as refusal:
+            self.refuse(refusal.reply)
         except ValueError:
             # int() refuses a Content-Length of thousands of digits.
             self.refuse(MALFORMED)
+        if self._is_resting:
+            self._networkProducer.pauseProducing()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Read a body, or keep what comes while another request is answered."""
+        if self._handlingRequest:
+            # Twisted adds up the lengths of all pieces for each that comes.
+            self._dataBuffer = [b"".join(self._dataBuffer)]
+        super().rawDataReceived(data)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Refuse an overlong request line or header."""
@@ -153,13 +212,29 @@ class LimitedChannel(HTTPChannel):
     def allContentReceived(self) -> None:
         """Stop the time; how long an answer takes is the endpoint's business."""
         if self.phase is not Phase.LEAVING:
-            self.phase, self.due = Phase.ANSWERING, inf
+            self._enter(Phase.ANSWERING, inf)
         super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
-        """Wait for the next request."""
-        self._enter(Phase.IDLE, IDLE_SECONDS)
+        """Wait for the next request, or go on with it if it is there."""
+        has_more = bool(self._buffer or any(self._dataBuffer))
+        self._answered += 1
+        if not self.persistent or self._waitingForTransport:
+            seconds = request.sentLength / MIN_BYTES_PER_SECOND
+            self._enter(Phase.SENDING, IDLE_SECONDS + seconds)
+        else:
+            self._wait(has_more)
+        if has_more and (self._waitingForTransport or self._answered >= PIPELINED):
+            self._rest()
         super().requestDone(request)
+
+    def resumeProducing(self) -> None:
+        """Go on when the client has read what was sent."""
+        super().resumeProducing()
+        if self.phase is Phase.SENDING:
+            self._wait(bool(self._buffer))
+        if self._is_resting:
+            self._go_on()
 
     def writeHeaders(
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
@@ -182,22 +257,49 @@ class LimitedChannel(HTTPChannel):
             self._enter(Phase.LEAVING, LINGER_SECONDS)
             # Twisted's parser would go on with what it has already.
             self.paused = True
-            # Both are gone once the request is there as a whole.
-            method, uri = getattr(self, "_command", b"-"), getattr(self, "_path", b"-")
+            method, uri = self.request_line()
             path = uri.partition(b"?")[0]
             self.transport.write(self.site.plain(reply, path))
             self.site.log_refusal(method, path, reply)
 
     def overdue(self) -> None:
         """Act on a time that is up."""
-        if self.phase is Phase.READING:
+        if self.phase is Phase.BODY and self._gets_on():
+            self._enter(Phase.BODY, WINDOW_SECONDS)
+        elif self.phase in (Phase.HEAD, Phase.BODY):
             self.refuse(TOO_SLOW)
-        elif self.phase is Phase.CLOSED:
+        elif self.phase in (Phase.SENDING, Phase.CLOSED):
             self.due = inf
             self.transport.abortConnection()
         else:
             self._enter(Phase.CLOSED, ABORT_SECONDS)
             self.loseConnection()
+
+    def _gets_on(self) -> bool:
+        """Whether enough of the body has come since this was last asked."""
+        size = self.requests[-1].size
+        fresh, self._judged = size - self._judged, size
+        return bool(fresh >= WINDOW_SECONDS * MIN_BYTES_PER_SECOND)
+
+    def _wait(self, has_more: bool) -> None:
+        """Wait for a request, or for the rest of one that has begun."""
+        if has_more:
+            self._enter(Phase.HEAD, HEAD_SECONDS)
+        else:
+            self._enter(Phase.IDLE, IDLE_SECONDS)
+
+    def _rest(self) -> None:
+        """Let others have their turn; until then, what comes stays where it is."""
+        self._is_resting = self.paused = True
+        if not self._waitingForTransport:
+            self.site.reactor.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        is_open = self.phase not in (Phase.LEAVING, Phase.CLOSED)
+        if is_open and not self._waitingForTransport:
+            self._is_resting = self.paused = False
+            self._networkProducer.resumeProducing()
+            self.dataReceived(b"")
 
     def _discard(self, size: int) -> None:
         self._discarded += size

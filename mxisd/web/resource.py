@@ -30,6 +30,7 @@ CORS = (
     ),
 )
 
+BODY_TOO_LARGE = refused(BodyTooLarge("The body is too large."))
 NO_SUCH_PATH = refused(UnknownEndpoint("There is nothing at this path."))
 NO_SUCH_METHOD = refused(MethodNotAllowed("This path does not take that method."))
 
@@ -54,11 +55,27 @@ class Api(Resource):
         self._refusals = refusals
         self._shield = shield
 
-    def limit_bytes(self, method: bytes, uri: bytes) -> int:
-        """The largest body to read; asked before any of it is."""
-        match = self._matcher.find(uri.partition(b"?")[0])
-        route = match and match.place.routes.get(method)
-        return route.limit_bytes if route else SMALL
+    def allowance(self, request: Any, length: int | None) -> tuple[int, Reply]:
+        """
+        How much of a body to read, and what to say to more; asked before any is read.
+
+        Much is read of those only who are let in.
+
+        :param length: As declared; ``None`` if it is not.
+        """
+        if length is not None and length <= SMALL:
+            return SMALL, BODY_TOO_LARGE
+        match = self._matcher.find(request.path)
+        route = match.place.routes.get(request.method) if match else None
+        if match is None or route is None:
+            return SMALL, BODY_TOO_LARGE
+        if route.limit_bytes > SMALL:
+            try:
+                self._admit(request, match, route)
+            except Exception:
+                reply = self._refusals.reply(Failure(), request.method, request.path)
+                return SMALL, reply
+        return route.limit_bytes, BODY_TOO_LARGE
 
     def is_for_pages(self, path: bytes) -> bool:
         """Whether pages of any origin may read in browsers what is answered there."""

@@ -115,6 +115,7 @@ class IdentitySite(Site):
             (b"Content-Type", reply.content_type),
             (b"Content-Length", b"%d" % len(reply.body)),
             (b"Connection", b"close"),
+            *reply.headers,
         ]
         first = b"HTTP/1.1 %d %s" % (reply.status, RESPONSES.get(reply.status, b""))
         standing = self.standing_headers(self.resource.is_for_pages(path))
