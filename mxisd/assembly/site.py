@@ -17,11 +17,17 @@ from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import make_limits, make_validation
 from mxisd.config.admin import AdminSection
 from mxisd.config.sections import Config
+from mxisd.drivers.descriptors import descriptor_limit
 from mxisd.errors import ConfigError
 from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.features.health import Health
 from mxisd.records.accounts import RecordsHealth
 from mxisd.web.authorization import Operators
+from mxisd.web.connections import (
+    MAX_CONNECTIONS,
+    RESERVED_DESCRIPTORS,
+    connections_within,
+)
 from mxisd.web.pages import OwnPages
 from mxisd.web.routes import Doors
 from mxisd.web.site import Features, IdentitySite, WebSettings, build_site
@@ -87,7 +93,13 @@ def _settings(config: Config) -> WebSettings:
         public_url=config.public_url,
         asks_first=config.view.session.on_token_submit.confirm,
         pages=_pages(config),
+        max_connections=_max_connections(),
     )
+
+
+def _max_connections() -> int:
+    descriptors = descriptor_limit(MAX_CONNECTIONS + RESERVED_DESCRIPTORS)
+    return connections_within(descriptors)
 
 
 def _doors(config: Config) -> Doors:

@@ -11,6 +11,7 @@ from io import BytesIO
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.interfaces import IReadWriteDescriptor
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
@@ -170,13 +171,13 @@ class LimitedChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Begin to wait for a request."""
         super().connectionMade()
-        self.site.channels.add(self)
+        self.site.connections.add(self, self.transport.getPeer())
         self._enter(Phase.IDLE, IDLE_SECONDS)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """Tell the request that is being answered."""
         self._enter(Phase.CLOSED, inf)
-        self.site.channels.discard(self)
+        self.site.connections.discard(self)
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
@@ -262,6 +263,16 @@ class LimitedChannel(HTTPChannel):
             self.transport.write(self.site.plain(reply, path))
             self.site.log_refusal(method, path, reply)
 
+    def give_way(self) -> None:
+        """Close an idle connection, since others need its descriptor."""
+        self._enter(Phase.CLOSED, ABORT_SECONDS)
+        self.loseConnection()
+        # The reactor would take this step after all those who come now.
+        if IReadWriteDescriptor.providedBy(self.transport):
+            reason = self.transport.doWrite()
+            if reason:
+                self.transport.connectionLost(Failure(reason))
+
     def overdue(self) -> None:
         """Act on a time that is up."""
         if self.phase is Phase.BODY and self._gets_on():
@@ -308,6 +319,10 @@ class LimitedChannel(HTTPChannel):
             self.transport.abortConnection()
 
     def _enter(self, phase: Phase, seconds: float) -> None:
+        if phase is Phase.IDLE:
+            self.site.connections.idle(self)
+        elif self.phase is Phase.IDLE:
+            self.site.connections.busy(self)
         self.phase = phase
         self.due = self.site.reactor.seconds() + seconds
 

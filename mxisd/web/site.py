@@ -26,6 +26,7 @@ from mxisd.web.associations import AssociationEndpoints
 from mxisd.web.authorization import Gate, Neighbourhood, Operators, Origins
 from mxisd.web.browsers import Browsers
 from mxisd.web.channel import LimitedChannel, LimitedRequest
+from mxisd.web.connections import MAX_CONNECTIONS, ConnectionLimits, Connections
 from mxisd.web.errors import Refusals
 from mxisd.web.exchange import Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
@@ -37,7 +38,6 @@ from mxisd.web.resource import CORS, Api, Shield
 from mxisd.web.routes import V1, V2, Doors, Endpoints, routes
 from mxisd.web.validation import ValidationEndpoints
 
-MAX_CONNECTIONS = 4096
 TICK_SECONDS = 1.0
 
 log = Logger()
@@ -47,7 +47,7 @@ class IdentitySite(Site):
     """
     Serves the API, on any number of ports.
 
-    :ivar channels: The open connections.
+    :ivar connections: The open connections.
     """
 
     protocol = LimitedChannel  # type: ignore[assignment]
@@ -55,11 +55,12 @@ class IdentitySite(Site):
     resource: Api
     noisy = False
 
-    def __init__(self, api: Api, access_log: AccessLog, reactor: Any) -> None:
+    def __init__(
+        self, api: Api, access_log: AccessLog, limits: ConnectionLimits, reactor: Any
+    ) -> None:
         # The connections keep time themselves, hence no time-out here.
         super().__init__(api, reactor=reactor, timeout=None)
-        self.channels: set[LimitedChannel] = set()
-        self.max_connections = MAX_CONNECTIONS
+        self.connections = Connections(limits, reactor)
         self._date(self.reactor.seconds())
         self._access_log = access_log
         self._ticking = LoopingCall(self._tick)
@@ -76,7 +77,7 @@ class IdentitySite(Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Take a connection, unless there are too many already."""
-        if len(self.channels) >= self.max_connections:
+        if not self.connections.make_room(addr):
             return None
         return super().buildProtocol(addr)
 
@@ -125,7 +126,7 @@ class IdentitySite(Site):
     def _tick(self) -> None:
         now = self.reactor.seconds()
         self._date(now)
-        for channel in [c for c in self.channels if c.due <= now]:
+        for channel in [c for c in self.connections if c.due <= now]:
             try:
                 channel.overdue()
             except Exception:
@@ -171,6 +172,7 @@ class WebSettings:
     :ivar access_log: A file, ``-`` for the standard output, empty for none.
     :ivar public_url: Where clients find us, without a slash at its end.
     :ivar asks_first: Whether who opens a link has to press a button.
+    :ivar max_connections: How many connections leave enough for ourselves.
     """
 
     doors: Doors
@@ -180,6 +182,7 @@ class WebSettings:
     access_log: str
     public_url: str
     asks_first: bool = False
+    max_connections: int = MAX_CONNECTIONS
     pages: OwnPages = field(factory=OwnPages)
     operators: Operators | None = None
 
@@ -197,9 +200,11 @@ def build_site(
     :param shield: Runs what writes to its end, whoever hangs up
         (:meth:`mxisd.background.BackgroundTasks.shield`).
     """
-    access_log = AccessLog(settings.access_log, reactor)
     return IdentitySite(
-        build_api(settings, features, shield, random, reactor), access_log, reactor
+        build_api(settings, features, shield, random, reactor),
+        AccessLog(settings.access_log, reactor),
+        ConnectionLimits(settings.max_connections, settings.trusted_proxies),
+        reactor,
     )
 
 

@@ -18,7 +18,9 @@ import yaml
 
 IDENTITY = "/_matrix/identity"
 PATIENCE = 30.0
-TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
+RUN_TWISTD = "from twisted.scripts.twistd import run; run()"
+TWISTD = (sys.executable, "-c", RUN_TWISTD)
+LIMIT = "from resource import *; setrlimit(RLIMIT_NOFILE, ({0}, {0})); "
 
 
 def free_port() -> int:
@@ -52,8 +54,16 @@ class MxisdProcess:
         folder: Path,
         config: dict[str, Any],
         environment: Mapping[str, str] | None = None,
+        descriptors: int | None = None,
     ) -> None:
+        """
+        Describe a server.
+
+        :param descriptors: How many it may have open; otherwise, as many as we may.
+        """
         self.folder = folder
+        limit = "" if descriptors is None else LIMIT.format(descriptors)
+        self._command = (sys.executable, "-c", limit + RUN_TWISTD)
         self._environment = environment or {}
         self.port = free_port()
         self.config = {
@@ -66,13 +76,19 @@ class MxisdProcess:
         self.log = folder / "mxisd.log"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The number of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> "MxisdProcess":
         """Start, and wait for the first answer."""
         path = self.folder / "mxisd.yaml"
         path.write_text(yaml.safe_dump(self.config, allow_unicode=True))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*TWISTD, "-n", "--pidfile=", "mxisd", "-c", str(path)],
+                [*self._command, "-n", "--pidfile=", "mxisd", "-c", str(path)],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,

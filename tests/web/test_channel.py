@@ -353,7 +353,7 @@ class TimeTests(ChannelTestCase):
         """Nobody minds."""
         self.wire.send(REGISTER + length(2) + b"{")
         self.wire.channel.connectionLost(None)
-        self.assertEqual(self.site.channels, set())
+        self.assertEqual(len(self.site.connections), 0)
         self.wait(HEAD_SECONDS)
         self.assertEqual(self.wire.answers(), [])
 

@@ -53,14 +53,6 @@ class SiteTests(SynchronousTestCase):
         self.assertIn(f"POST {V2}/account/register 413", first)
         self.assertIn("- - 400", second)
 
-    def test_too_many_connections(self) -> None:
-        """One more than the limit is turned away until another one leaves."""
-        self.site.max_connections = 2
-        first, _second = Wire(self.site), Wire(self.site)
-        self.assertIsNone(self.site.buildProtocol(None))
-        first.channel.connectionLost(None)
-        self.assertIsNotNone(self.site.buildProtocol(None))
-
     def test_http2_is_not_offered(self) -> None:
         """It would come without our limits."""
         self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
@@ -87,7 +79,7 @@ class SocketTests(TestCase):
     async def stop(self) -> None:
         """Stop, and let the connections end."""
         await self.port.stopListening()
-        while self.site.channels:
+        while len(self.site.connections):
             await deferLater(self.site.reactor, 0.01)
 
     def talk(self, *pieces: bytes) -> "Deferred[bytes]":
