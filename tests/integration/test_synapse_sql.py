@@ -297,6 +297,27 @@ class _People:
         self.assertEqual(found, {"old@example.org": "@Old.Timer:example.org"})
         self.assertEqual(await self.hits(store, "old.t"), ["@Old.Timer:example.org"])
 
+    async def test_profile_of_a_historical_user_id(self: Any) -> None:
+        """Who was found by capitals has a profile under them, and only there."""
+        place, user_id = self.place(), "@Old.Timer:example.org"
+        threepid = (user_id, EMAIL, "old@example.org")
+        place.fill(
+            {
+                "INSERT INTO users (name) VALUES (?)": [(user_id,)],
+                "INSERT INTO profiles (user_id, full_user_id, displayname) "
+                "VALUES (?, ?, ?)": [("Old.Timer", user_id, "Old Timer")],
+                "INSERT INTO user_threepids VALUES (?, ?, ?, 0, 0)": [threepid],
+            }
+        )
+        role = {"role": {"query": "SELECT 'staff' FROM users WHERE name = ?"}}
+        store = self.store(place, profile=role)
+        profile = await self.profile(store, user_id)
+        assert profile is not None
+        self.assertEqual(profile.display_name, "Old Timer")
+        self.assertEqual(profile.threepids, {canonical(*threepid[1:])})
+        self.assertEqual(profile.roles, {"staff"})
+        self.assertIsNone(await self.profile(store, user_id.lower()))
+
     async def test_room_names(self: Any) -> None:
         """As Synapse knows them at present."""
         place = self.place()

@@ -118,6 +118,6 @@ class NamingTests(SynchronousTestCase):
         """Capitals belong to old user IDs; what is none is nobody."""
         naming = HomeserverNaming("example.org", is_localpart=False)
         self.assertEqual(naming.user_id("@Old:a.b"), UserId("Old", "a.b"))
-        self.assertEqual(naming.value(UserId("Old", "a.b")), "@Old:a.b")
+        self.assertEqual(naming.values(UserId("Old", "a.b")), ("@Old:a.b",))
         for nothing in (None, "", "alice", 5, b"\xff", "@a", "@a:b:c:d"):
             self.assertIsNone(naming.user_id(nothing))

@@ -42,9 +42,9 @@ class HomeserverNaming(Naming):
         except IllegalIdentifier:
             return None
 
-    def value(self, user_id: UserId) -> str | None:
-        """What to ask for."""
-        return str(user_id)
+    def values(self, user_id: UserId) -> Sequence[str]:
+        """What to ask for: the user ID itself."""
+        return (str(user_id),)
 
 
 def between_percents(term: str) -> str:
