@@ -45,17 +45,19 @@ def make_base(config: Config, reactor: Any) -> Base:
     """Make it."""
     random, http = SystemRandom(), clients(config, reactor)
     database = config.storage.provider.sqlite.database
-    now_ms = int(reactor.seconds() * 1000)
+    now = reactor.seconds()
     return Base(
         config=config,
         reactor=reactor,
         random=random,
         background=BackgroundTasks(reactor),
         portions=Portions(reactor),
-        records=SqliteRecords(database, reactor.callFromThread),
+        records=SqliteRecords(database, reactor.callFromThread, served_since=now),
         http=http,
         federation=_federation(config, http, random, reactor),
-        key_ring=open_key_ring(config.key.path, config.server_name, random, now_ms),
+        key_ring=open_key_ring(
+            config.key.path, config.server_name, random, int(now * 1000)
+        ),
         notifier=make_notifier(config, http, random, reactor),
     )
 

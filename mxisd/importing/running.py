@@ -16,12 +16,13 @@ from mxisd.importing.ma1sd import ma1sd_parts
 from mxisd.importing.parts import Part
 from mxisd.importing.refusing import ImportRefused
 from mxisd.importing.reports import ImportedFile, ImportedKey, Report
-from mxisd.importing.sources import SYDENT, Source, open_source
+from mxisd.importing.sources import Source, open_source
 from mxisd.importing.sydent import sydent_parts
 from mxisd.importing.sydent_ini import SydentIni, read_ini
 from mxisd.importing.transfer import Tally, transfer
 from mxisd.importing.values import Circumstances
 from mxisd.model.signing import SigningKey
+from mxisd.records.origins import SYDENT, require_ours
 from mxisd.records.sqlite import MEMORY, SqliteRecords
 
 SQLITE_HEAD = b"SQLite format 3\0"
@@ -110,6 +111,7 @@ async def _take(
     tell: Callable[[str], None],
 ) -> Sequence[Tally]:
     path = _target(config)
+    require_ours(path)
     place = _copy_of(path) if wishes.is_dry_run else nullcontext(path)
     with place as target:
         # The reactor's thread waits for it.

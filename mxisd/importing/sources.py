@@ -7,16 +7,9 @@ from typing import Any
 from attrs import define
 
 from mxisd.importing.refusing import ImportRefused
+from mxisd.records.origins import TABLES, importable
 
-MXISD, MA1SD, SYDENT = "mxisd", "ma1sd", "sydent"
 BUSY_SECONDS = 30.0
-
-_TABLES = (
-    (SYDENT, {"global_threepid_associations", "threepid_validation_sessions"}),
-    (MA1SD, {"session_3pid", "invite_3pid", "account"}),
-    (MXISD, {"session_3pid", "invite_3pid"}),
-)
-"""What tells whose file it is; the first that suits."""
 
 Row = tuple[Any, ...]
 
@@ -72,7 +65,7 @@ def open_source(path: Path) -> Source:
         raise ImportRefused(f"{path} cannot be read: {error}") from error
     source = Source(file, "", frozenset(), connection)
     try:
-        names = source.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        names = source.rows(TABLES)
         source.tables = frozenset(name for (name,) in names)
         source.kind = _kind(path, source.tables)
     except ImportRefused:
@@ -91,7 +84,7 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 
 def _kind(path: Path, tables: frozenset[str]) -> str:
-    for kind, needed in _TABLES:
-        if needed <= tables:
-            return kind
-    raise ImportRefused(f"{path} has not the tables of mxisd, ma1sd or sydent")
+    kind = importable(tables)
+    if kind is None:
+        raise ImportRefused(f"{path} has not the tables of mxisd, ma1sd or sydent")
+    return kind

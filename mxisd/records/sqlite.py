@@ -5,15 +5,18 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from time import gmtime, strftime
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from mxisd.drivers.file_lock import FileLock, LockHeld, LocksImpossible
 from mxisd.drivers.sqlite import BUSY_TIMEOUT, SqliteDatabase
 from mxisd.errors import RecordsUnavailable
 from mxisd.records.migrations import Migration, migrations
+from mxisd.records.origins import mark, require_ours
 
 MEMORY = ":memory:"
 
@@ -28,14 +31,22 @@ class SqliteRecords(Service):
     :ivar folder: Where the file is; goes with it if it is a temporary one.
     """
 
-    def __init__(self, path: str, call_in_reactor: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        path: str,
+        call_in_reactor: Callable[..., Any],
+        served_since: float | None = None,
+    ) -> None:
         """
         Create and migrate the file as needed, and close it again.
 
         A daemon forks after this, and may change its folder.
 
         :param path: ``:memory:`` makes a private temporary file.
-        :raise RecordsUnavailable: If that fails.
+        :param served_since: When the server started that shall be the only one with
+            this file, in seconds since the epoch; ``None``: who works beside it.
+        :raise RecordsUnavailable: If that fails, if the file is another program's, or
+            if another server has it.
         """
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if path == MEMORY:
@@ -43,9 +54,14 @@ class SqliteRecords(Service):
             path = str(Path(self._temporary.name, "records.db"))
         file = Path(path).absolute()
         self.folder = file.parent
+        self._lock: FileLock | None = None
+        require_ours(file)
         try:
             _prepare_file(file)
+            if served_since is not None:
+                self._lock = _locked(file, served_since)
             migrate(file, migrations())
+            mark(file)
         except (OSError, sqlite3.Error) as error:
             raise RecordsUnavailable(f"{path} cannot be used: {error}") from error
         self.database = SqliteDatabase(file, call_in_reactor)
@@ -53,6 +69,8 @@ class SqliteRecords(Service):
     def startService(self) -> None:
         """Open; a file that was good a moment ago and is no more ends the server."""
         super().startService()
+        if self._lock is not None:
+            self._lock.sign()
         try:
             self.database.open()
         except RecordsUnavailable as error:
@@ -65,6 +83,8 @@ class SqliteRecords(Service):
         return self.database.close().addCallback(self._clean)
 
     def _clean(self, _: object) -> None:
+        if self._lock is not None:
+            self._lock.release()
         if self._temporary is not None:
             self._temporary.cleanup()
 
@@ -74,6 +94,32 @@ def _prepare_file(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True)
     # Opened first by us, so that it is never readable to others, not even at once.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _locked(path: Path, served_since: float) -> FileLock | None:
+    """
+    See to it that no other server works with a file.
+
+    Two of them would send each mail twice. The lock is on a file beside it: SQLite has
+    locks of its own on the database, which must not be disturbed.
+    """
+    # The same file may have several names.
+    real = path.resolve()
+    since = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(served_since))
+    try:
+        return FileLock.taken(real.with_name(real.name + ".lock"), f"since {since}")
+    except LockHeld as error:
+        raise RecordsUnavailable(
+            f"{path} is in use by another mxisd server: {error}; an SQLite file serves "
+            "one server"
+        ) from error
+    except LocksImpossible as error:
+        log.warn(
+            "{path} cannot be locked ({error}): see to it that no other server uses it",
+            path=path,
+            error=error,
+        )
+        return None
 
 
 def migrate(path: Path, steps: tuple[Migration, ...]) -> None:

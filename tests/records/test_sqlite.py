@@ -233,19 +233,6 @@ class OpeningTests(SynchronousTestCase):
         connection.close()
         self.assertEqual(tables, [])
 
-    def test_tables_of_others_are_left_alone(self) -> None:
-        """A file of mxisd's, or ma1sd's, keeps what is in it."""
-        path = Path(self.mktemp())
-        with sqlite3.connect(path) as connection:
-            for table in ("invite_3pid", "session_3pid", "account", "accepted"):
-                connection.execute(f"CREATE TABLE {table} (id)")
-                connection.execute(f"INSERT INTO {table} VALUES (1)")
-        SqliteRecords(str(path), lambda _: None)
-        for table in ("invite_3pid", "session_3pid", "account", "accepted"):
-            rows = connection.execute(f"SELECT id FROM {table}").fetchall()
-            self.assertEqual(rows, [(1,)])
-        connection.close()
-
 
 class MigrationTests(SynchronousTestCase):
     """The steps from version to version."""
