@@ -21,7 +21,7 @@ from mxisd.drivers.descriptors import descriptor_limit
 from mxisd.errors import ConfigError
 from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.features.health import Health
-from mxisd.records.accounts import RecordsHealth
+from mxisd.records.health import RecordsHealth
 from mxisd.web.authorization import Operators
 from mxisd.web.connections import (
     MAX_CONNECTIONS,
@@ -79,7 +79,8 @@ def _health(
     base: Base, stores: Sequence[NamedStore], hashes: HashIndex | NoHashes
 ) -> Health:
     guards = {each.name: each.guard for each in stores}
-    return Health(RecordsHealth(base.database), guards, hashes.unlisted)
+    records = RecordsHealth(base.database, base.reactor)
+    return Health(records, guards, hashes.unlisted, hashes.is_well)
 
 
 def _settings(config: Config) -> WebSettings:

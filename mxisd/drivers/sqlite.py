@@ -43,6 +43,15 @@ _PRAGMAS = (
     "PRAGMA cache_size=-8000",
 )
 
+_TROUBLE = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_READONLY,
+)
+"""Errors of the file, which are nobody's own."""
+
 log = Logger()
 
 
@@ -84,6 +93,11 @@ class SqliteDatabase:
         self._busy_timeout = busy_timeout
         self._reader: sqlite3.Connection | None = None
         self._writer: _Writer | None = None
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last write failed; one that changes nothing does not count."""
+        return self._writer is not None and self._writer.is_failing
 
     def open(self) -> None:
         """
@@ -165,6 +179,20 @@ class _Job:
     done: "Deferred[Any]"
 
 
+@frozen
+class _Outcome:
+    """
+    What became of jobs in one transaction.
+
+    :ivar has_written: Whether something was, and is committed.
+    :ivar error: What ended all of them.
+    """
+
+    results: list[Any]
+    has_written: bool
+    error: Exception | None = None
+
+
 class _Writer:
     """The thread that writes, and what waits for it."""
 
@@ -180,7 +208,7 @@ class _Writer:
         self._call_in_reactor = call_in_reactor
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._finished: Deferred[None] = Deferred()
-        self._is_failing = False
+        self.is_failing = False
         # A daemon, so that a process that ends in a hurry does not wait for it.
         threading.Thread(target=self._run, name="sqlite", daemon=True).start()
 
@@ -207,8 +235,8 @@ class _Writer:
         while not is_last:
             jobs, is_last = self._take()
             if jobs:
-                results, error = self._commit(jobs)
-                self._call_in_reactor(self._report, jobs, results, error)
+                outcome = self._commit(jobs)
+                self._call_in_reactor(self._report, jobs, outcome)
         self._connection.close()
         self._call_in_reactor(self._finished.callback, None)
 
@@ -223,18 +251,18 @@ class _Writer:
             job = self._jobs.get()
         return jobs, True
 
-    def _commit(self, jobs: list[_Job]) -> tuple[list[Any], Exception | None]:
-        """Run jobs in one transaction; an error is one of all of them."""
+    def _commit(self, jobs: list[_Job]) -> "_Outcome":
+        """Run jobs in one transaction."""
         try:
             self._check_place()
             self._connection.execute("BEGIN IMMEDIATE")
-            results = [_run_job(self._connection, job.work) for job in jobs]
+            ran = [_run_job(self._connection, job.work) for job in jobs]
             self._connection.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
             with suppress(sqlite3.Error):
                 self._connection.rollback()
-            return [Failure(_unavailable(error)) for _ in jobs], error
-        return results, None
+            return _Outcome([Failure(_unavailable(error)) for _ in jobs], False, error)
+        return _Outcome([result for result, _ in ran], any(w for _, w in ran))
 
     def _check_place(self) -> None:
         # SQLite goes on writing to a file that was deleted, and nobody would ever read
@@ -242,37 +270,48 @@ class _Writer:
         if _place(self._path) != self._place:
             raise OSError(f"{self._path} was replaced; restart the server")
 
-    def _report(
-        self, jobs: list[_Job], results: list[Any], error: Exception | None
-    ) -> None:
-        if error is not None and not self._is_failing:
+    def _report(self, jobs: list[_Job], outcome: "_Outcome") -> None:
+        error = outcome.error
+        if error is not None and not self.is_failing:
             log.error("The database cannot be written: {error}", error=error)
-        if error is None and self._is_failing:
+        # To commit nothing works on a full disk, too.
+        if outcome.has_written and self.is_failing:
             log.info("The database can be written again")
-        self._is_failing = error is not None
-        for job, result in zip(jobs, results, strict=True):
+        if error is not None or outcome.has_written:
+            self.is_failing = error is not None
+        for job, result in zip(jobs, outcome.results, strict=True):
             job.done.callback(result)
 
 
-def _run_job(connection: sqlite3.Connection, work: Work[Any]) -> Any:
+def _run_job(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any, bool]:
     """
-    Run a job under a savepoint; its own error is its result.
+    Run a job under a savepoint.
 
-    :raise sqlite3.Error: If the error ended the whole transaction.
+    :return: Its result, or its own error, and whether it changed a row.
+    :raise sqlite3.Error: If the error ended the whole transaction, or is the file's.
     """
     connection.execute("SAVEPOINT job")
+    before, is_well = connection.total_changes, True
     try:
         result = drive(work(Transaction(connection)))
     except Exception as error:
         if not connection.in_transaction:
             # A full disk, for one, may roll back the jobs before this one, too.
             raise sqlite3.OperationalError(f"rolled back: {error}") from error
+        if _is_trouble(error):
+            raise
         connection.execute("ROLLBACK TO job")
+        is_well = False
         result = Failure(
             _unavailable(error) if isinstance(error, sqlite3.Error) else error
         )
     connection.execute("RELEASE job")
-    return result
+    return result, is_well and connection.total_changes > before
+
+
+def _is_trouble(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _TROUBLE
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:

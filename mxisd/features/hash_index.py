@@ -82,6 +82,8 @@ class HashIndex:
         self._lookups = 0
         self._refreshes = 0
         self._failure: str | None = None
+        self._is_rotation_failing = False
+        self._is_new = False
         self._is_stale = True
 
     # --- Lookups ----------------------------------------------------------------------
@@ -137,6 +139,12 @@ class HashIndex:
         """The sources whose last list broke off."""
         return self._sources.unlisted()
 
+    def is_well(self) -> bool:
+        """Whether there is an index, and making it did not fail the last time."""
+        is_whole = all(each.pepper in self._indexes for each in self._generations)
+        is_failing = self._failure is not None or self._is_rotation_failing
+        return bool(self._generations) and is_whole and not is_failing
+
     def status(self) -> IndexStatus:
         """How the index is, and what is being done about it."""
         current = [each.pepper for each in self._generations[:1]]
@@ -171,10 +179,14 @@ class HashIndex:
     async def _refresh(self) -> None:
         failure: str | None = "it was broken off"
         try:
+            if not self._is_new:
+                # From what is on disk: a slow source may take an hour.
+                await self._build_lost()
             self._is_stale |= await self._sources.refresh()
             # Only now: a pepper is not kept waiting by a slow source.
             async with self._building:
                 await self._rebuild()
+            self._is_new = False
             failure = None
         except Unavailable as error:
             failure = str(error)
@@ -186,9 +198,14 @@ class HashIndex:
     async def rotate_if_due(self) -> None:
         """Replace the pepper if it is time to, and forget those whose grace is over."""
         async with self._building:
-            if not self._generations:
-                await self._start()
-            await self._rotate_if_due()
+            is_failing = True
+            try:
+                if not self._generations:
+                    await self._start()
+                await self._rotate_if_due()
+                is_failing = False
+            finally:
+                self._is_rotation_failing = is_failing
 
     def close(self) -> None:
         """Release the files."""
@@ -203,6 +220,7 @@ class HashIndex:
             await self._open(generation.pepper)
         self._generations = list(generations)
         if not generations:
+            self._is_new = True
             await self._promote(await self._prepared())
         await self._clean()
 
@@ -214,6 +232,12 @@ class HashIndex:
             return
         if index is not None:
             self._indexes[pepper] = index
+
+    async def _build_lost(self) -> None:
+        async with self._building:
+            for generation in self._generations:
+                if generation.pepper not in self._indexes:
+                    await self._build(generation.pepper)
 
     async def _rebuild(self) -> None:
         """Bring the current pepper's index up to date, and make those that are lost."""
@@ -300,3 +324,7 @@ class NoHashes:
     def unlisted(self) -> Set[str]:
         """Nobody is asked for a list."""
         return frozenset()
+
+    def is_well(self) -> bool:
+        """There is nothing that could be ill."""
+        return True

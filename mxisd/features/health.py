@@ -29,10 +29,22 @@ class StoreHealth:
 
 @frozen
 class HealthReport:
-    """What works; stores by name."""
+    """
+    What works; stores by name.
+
+    :ivar hashes_ok: Whether lookups by hash are answered from an index that could be
+        made when it last should.
+    """
 
     records_ok: bool
     stores: Mapping[str, StoreHealth]
+    hashes_ok: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing to mend."""
+        stores = self.stores.values()
+        return self.records_ok and self.hashes_ok and all(s.is_well for s in stores)
 
 
 class Health:
@@ -43,15 +55,18 @@ class Health:
         records: IRecordsHealth,
         stores: Mapping[str, IAnswering],
         unlisted: Callable[[], Set[str]],
+        hashes_are_well: Callable[[], bool] = lambda: True,
     ) -> None:
         """
         Watch.
 
         :param unlisted: Names the stores whose last list for the hash index broke off.
+        :param hashes_are_well: Tells whether there is an index that is up to date.
         """
         self._records = records
         self._stores = stores
         self._unlisted = unlisted
+        self._hashes_are_well = hashes_are_well
 
     async def report(self) -> HealthReport:
         """Report; no store is asked for it."""
@@ -63,8 +78,11 @@ class Health:
             )
             for name, store in self._stores.items()
         }
+        return HealthReport(await self._works(), stores, self._hashes_are_well())
+
+    async def _works(self) -> bool:
         try:
             await self._records.check()
         except RecordsUnavailable:
-            return HealthReport(False, stores)
-        return HealthReport(True, stores)
+            return False
+        return True

@@ -241,7 +241,7 @@ class IRecordsHealth(Interface):
 
     def check() -> Awaitable[None]:
         """
-        Read something.
+        Read something, and write something; a write of some seconds ago is enough.
 
         :raise RecordsUnavailable: If that fails.
         """

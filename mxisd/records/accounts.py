@@ -6,15 +6,9 @@ from functools import lru_cache
 from zope.interface import implementer
 
 from mxisd.model.identifiers import UserId
-from mxisd.ports import (
-    AccountRecord,
-    IAccountRecords,
-    IRecordsHealth,
-    ITermsRecords,
-)
+from mxisd.ports import AccountRecord, IAccountRecords, ITermsRecords
 from mxisd.records.database import Database, Transaction
 
-ANY_PEPPER = "SELECT pepper FROM peppers LIMIT 1"
 ACCOUNT = "SELECT user_id, expires_ms FROM accounts WHERE token_hash = ?"
 ADD_ACCOUNT = "INSERT INTO accounts (token_hash, user_id, expires_ms) VALUES (?, ?, ?)"
 REMOVE_ACCOUNT = "DELETE FROM accounts WHERE token_hash = ?"
@@ -92,26 +86,5 @@ class TermsRecords:
         async def work(tx: Transaction) -> None:
             rows = [(str(user_id), url, now_ms) for url in sorted(urls)]
             await tx.run_many(ACCEPT_URL, rows)
-
-        await self._database.transact(work)
-
-
-@implementer(IRecordsHealth)
-class RecordsHealth:
-    """Goes the way of a read and of a write, to see whether they are open."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def check(self) -> None:
-        """
-        Read a table, and have an empty transaction committed.
-
-        :raise RecordsUnavailable: If that fails.
-        """
-        self._database.rows(ANY_PEPPER)
-
-        async def work(tx: Transaction) -> None:
-            await tx.rows(ANY_PEPPER)
 
         await self._database.transact(work)

@@ -28,6 +28,10 @@ class Transaction(Protocol):
 class Database(Protocol):
     """An engine with our tables in it."""
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last write failed."""
+
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """Fetch a short answer by key, at once."""
 

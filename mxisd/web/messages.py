@@ -237,13 +237,16 @@ def status(report: HealthReport, with_stores: bool) -> Reply:
     content: dict[str, Any] = {"health": health(report)}
     if with_stores:
         content["stores"] = {k: _state(each) for k, each in report.stores.items()}
+        if not report.hashes_ok:
+            content["hash_index"] = "STALE"
     return json_reply({"status": content}, 200 if report.records_ok else 503)
 
 
 def health(report: HealthReport) -> str:
     """How we are, in a word."""
-    is_whole = all(each.is_well for each in report.stores.values())
-    return "DOWN" if not report.records_ok else "OK" if is_whole else "DEGRADED"
+    if not report.records_ok:
+        return "DOWN"
+    return "OK" if report.is_whole else "DEGRADED"
 
 
 def _state(store: StoreHealth) -> str:

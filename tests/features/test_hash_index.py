@@ -328,6 +328,46 @@ class HashIndexTests(SynchronousTestCase):
         for pepper in peppers:
             self.assertEqual(self.found(pepper), {str(BOB_ID)})
 
+    def test_a_lost_index_does_not_wait_for_a_slow_store(self) -> None:
+        """What the store listed before is found while it lists itself again."""
+        self.start()
+        self.files.indexes.clear()
+        self.index = self.make()
+        self.do(self.index.start)
+        self.assertFalse(self.index.is_well())
+        self.staff.pause = Deferred()
+        refreshing = Deferred.fromCoroutine(self.index.refresh())
+        self.assertNoResult(refreshing)
+        self.assertEqual(self.found(), {str(BOB_ID)})
+        self.assertTrue(self.index.is_well())
+        refreshing.addErrback(lambda _: None)
+        refreshing.cancel()
+
+    def test_a_first_start_is_not_well_before_there_is_an_index(self) -> None:
+        """Until the stores have listed themselves, hardly anybody is found."""
+        self.assertFalse(self.index.is_well())
+        self.do(self.index.start)
+        self.assertFalse(self.index.is_well())
+        self.staff.pause = Deferred()
+        refreshing = Deferred.fromCoroutine(self.index.refresh())
+        self.assertFalse(self.index.is_well())
+        self.staff.pause.callback(None)
+        self.successResultOf(refreshing)
+        self.assertTrue(self.index.is_well())
+
+    def test_an_index_that_cannot_be_made_is_not_well(self) -> None:
+        """On a full disk the former one answers on, and is not up to date."""
+        self.start()
+        self.files.error = RecordsUnavailable("disk full")
+        self.staff.people = {EVE: EVE_ID}
+        failing = Deferred.fromCoroutine(self.index.refresh())
+        self.failureResultOf(failing, RecordsUnavailable)
+        self.assertEqual(self.found(), {str(BOB_ID)})
+        self.assertFalse(self.index.is_well())
+        self.files.error = None
+        self.do(self.index.refresh)
+        self.assertTrue(self.index.is_well())
+
     def test_a_start_that_failed_is_tried_again(self) -> None:
         """With the database down nothing is served; it is once the database is back."""
         self.peppers.error = RecordsUnavailable("down")
@@ -565,8 +605,10 @@ class HashIndexTests(SynchronousTestCase):
         self.failureResultOf(failing, RecordsUnavailable)
         self.assertEqual(self.index.current_pepper(), first)
         self.assertEqual(self.found(), {str(BOB_ID)})
+        self.assertFalse(self.index.is_well())
         self.files.error = None
         self.do(self.index.rotate_if_due)
+        self.assertTrue(self.index.is_well())
         self.assertEqual(self.peppers.prepared, [])
         self.assertNotEqual(self.index.current_pepper(), first)
 
@@ -598,5 +640,6 @@ class HashIndexTests(SynchronousTestCase):
         off = NoHashes(self.random, 20)
         self.assertEqual(len(off.current_pepper()), 20)
         self.assertTrue(off.is_served(off.current_pepper()))
+        self.assertTrue(off.is_well())
         self.assertFalse(off.is_served("x"))
         self.assertEqual(off.find(off.current_pepper(), [b""]), {})

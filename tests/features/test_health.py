@@ -38,6 +38,13 @@ class HealthTests(SynchronousTestCase):
             self.report(True, True), HealthReport(True, {"staff": StoreHealth(False)})
         )
 
+    def test_an_index_that_is_not_up_to_date(self) -> None:
+        """Stores may be well, and the index of what they list not."""
+        health = Health(Pulse(True), {}, frozenset, lambda: False)
+        report = self.successResultOf(Deferred.fromCoroutine(health.report()))
+        self.assertEqual(report, HealthReport(True, {}, hashes_ok=False))
+        self.assertFalse(report.is_whole)
+
     def test_each_combination(self) -> None:
         """Records and stores are told apart."""
         for works in (True, False):

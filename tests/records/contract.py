@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from mxisd.errors import RecordsUnavailable
@@ -24,9 +25,10 @@ from mxisd.ports import (
     IRecordsHealth,
     ITermsRecords,
 )
-from mxisd.records.accounts import AccountRecords, RecordsHealth, TermsRecords
+from mxisd.records.accounts import AccountRecords, TermsRecords
 from mxisd.records.bindings import CHUNK, BindingRecords, PepperRecords
 from mxisd.records.database import Database
+from mxisd.records.health import RecordsHealth
 
 ALICE = UserId.parse("@alice:example.org")
 BOB = UserId.parse("@bob:example.org")
@@ -57,7 +59,7 @@ class AccountsContract:
         """The record classes are what the ports say."""
         verifyObject(IAccountRecords, AccountRecords(self.database))
         verifyObject(ITermsRecords, TermsRecords(self.database))
-        verifyObject(IRecordsHealth, RecordsHealth(self.database))
+        verifyObject(IRecordsHealth, RecordsHealth(self.database, Clock()))
 
     async def test_a_token_is_found_until_it_is_removed(self) -> None:
         """A row is there after it was added, at once, and gone after its removal."""
@@ -90,7 +92,7 @@ class AccountsContract:
 
     async def test_healthy_records_pass_the_check(self) -> None:
         """A database that works is well."""
-        await RecordsHealth(self.database).check()
+        await RecordsHealth(self.database, Clock()).check()
 
 
 class BindingsContract:

@@ -28,6 +28,11 @@ class InstantDatabase:
             for statement in migration.statements:
                 self._connection.execute(statement)
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether writing is in vain."""
+        return self.trouble is not None
+
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Fetch rows."""
         return self._connection.execute(sql, parameters).fetchall()

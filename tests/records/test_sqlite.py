@@ -11,14 +11,13 @@ from pathlib import Path
 
 from twisted.application.service import IService
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
 from mxisd.errors import RecordsUnavailable
 from mxisd.model.identifiers import UserId
 from mxisd.ports import AccountRecord
-from mxisd.records.accounts import AccountRecords, RecordsHealth
+from mxisd.records.accounts import AccountRecords
 from mxisd.records.database import Database
 from mxisd.records.migrations import Migration, migrations
 from mxisd.records.sqlite import MEMORY, SqliteRecords, migrate
@@ -142,20 +141,6 @@ class SqliteRecordsTests(SqliteCase):
         again = AccountRecords(self.started().database)
         self.assertEqual(again.account(b"hash"), record)
 
-    async def test_records_that_do_not_work_are_unwell(self) -> None:
-        """A file that is gone, or closed, fails the check."""
-        health = RecordsHealth(self.database)
-        await health.check()
-        aside = self.path.with_name("aside")
-        self.path.rename(aside)
-        checking = Deferred.fromCoroutine(health.check())
-        await self.assertFailure(checking, RecordsUnavailable)
-        aside.rename(self.path)
-        await health.check()
-        await self.records.stopService()
-        checking = Deferred.fromCoroutine(health.check())
-        await self.assertFailure(checking, RecordsUnavailable)
-
     async def test_memory_is_a_private_file_that_goes(self) -> None:
         """``:memory:`` works like a file and leaves nothing behind."""
         records = self.started(MEMORY)
@@ -251,10 +236,10 @@ class MigrationTests(SynchronousTestCase):
         connection.close()
         return version, {name for (name,) in tables}
 
-    def test_steps_are_numbered_without_gaps(self) -> None:
-        """Each step follows the one before, and there is one."""
+    def test_steps_are_numbered_in_order(self) -> None:
+        """Each step follows the one before, and no two have the same number."""
         numbers = [step.number for step in migrations()]
-        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+        self.assertEqual(numbers, sorted(set(numbers)))
         self.assertTrue(all(step.statements for step in migrations()))
 
     def test_each_step_is_done_once(self) -> None:

@@ -51,6 +51,14 @@ class StatusTests(ApiTestCase):
         self.assertEqual(self.status(near=True), near)
         self.assertEqual(self.status(), (200, {"health": "DEGRADED"}))
 
+    def test_the_hash_index_is_not_up_to_date(self) -> None:
+        """All stores may be well; that it is for want of an index is told nearby."""
+        self.world.hashes_are_well = False
+        self.assertEqual(self.status(), (200, {"health": "DEGRADED"}))
+        stores = {"stores": {"staff": "OK"}, "hash_index": "STALE"}
+        near = (200, {"health": "DEGRADED", **stores})
+        self.assertEqual(self.status(near=True), near)
+
     def test_our_records_are_down(self) -> None:
         """Then we are of no use."""
         self.world.pulse.works = False

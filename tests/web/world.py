@@ -164,6 +164,7 @@ class World:
     homeservers: TalkingHomeservers = field(factory=TalkingHomeservers)
     pulse: Any = field(factory=Pulse)
     store: Watched = field(factory=Watched)
+    hashes_are_well: bool = True
     key_ring: Any = field(factory=TwoKeys)
     hash_index: HashIndex | None = None
     settings: dict[str, Any] = field(factory=dict)
@@ -186,7 +187,7 @@ class World:
             unbinding=self._unbinding(validation),
             invitations=self.invitations(),
             invite_signing=self._signing(),
-            health=Health(self.pulse, {"staff": self.store}, frozenset),
+            health=self._health(),
             key_ring=self.key_ring,
             administration=self._administration(),
         )
@@ -211,8 +212,12 @@ class World:
             ),
             sessions=SessionAdmin(overviews, interventions, self.session_records()),
             hashes=HashAdmin(self.hash_index, self.tasks.spawn),
-            health=Health(self.pulse, {"staff": self.store}, frozenset),
+            health=self._health(),
         )
+
+    def _health(self) -> Health:
+        stores = {"staff": self.store}
+        return Health(self.pulse, stores, frozenset, lambda: self.hashes_are_well)
 
     def _accounts(self) -> Accounts:
         return Accounts(
