@@ -30,6 +30,9 @@ log = Logger()
 TIMEOUTS_TO_OPEN = 3
 """After so many time-outs in a row a store is no longer waited for."""
 
+LONG = 0.5
+"""A question that is withdrawn after this part of the time-out counts as one."""
+
 COOL_DOWN = 10.0
 """Seconds between two tries to reach a store that is no longer waited for."""
 
@@ -181,12 +184,17 @@ class Guard:
             log.debug("{store} still does not answer: {e}", store=self.name, e=error)
 
     async def _attempt(self, part: str, question: Callable[[], Awaitable[T]]) -> T:
+        began = self._clock.seconds()
         try:
             answer = await in_time(self._watched(question), self._timeout, self._clock)
         except DeadlineExceeded as error:
-            self._timeouts += 1
-            self._probe_at = self._clock.seconds() + COOL_DOWN
-            raise self.failed(error) from error
+            raise self._timed_out(error) from error
+        except CancelledError:
+            # Whoever asked had less time; that the store is slow is told all the same.
+            waited = self._clock.seconds() - began
+            if waited >= self._timeout * LONG:
+                self._timed_out(DeadlineExceeded(f"no answer within {waited:.1f} s"))
+            raise
         except Misconfigured as error:
             # Its other parts may be well.
             self._timeouts = 0
@@ -238,6 +246,11 @@ class Guard:
                 reason=_reason(error),
             )
         return StoreUnavailable(f"{self.name} did not answer: {_reason(error)}")
+
+    def _timed_out(self, error: DeadlineExceeded) -> StoreUnavailable:
+        self._timeouts += 1
+        self._probe_at = self._clock.seconds() + COOL_DOWN
+        return self.failed(error)
 
     def _answered(self) -> None:
         self._timeouts = 0

@@ -250,11 +250,47 @@ class PostgresqlServerTests(ServerContract, PostgresqlCase):
         rows = await database.rows("SELECT a FROM t WHERE b = ?", ["nobody"])
         self.assertEqual(list(rows), [])
 
+    async def test_a_value_that_fits_no_type_costs_no_other(self) -> None:
+        """In a list, the numbers are found all the same."""
+        database = self.database(self.there, timeout=30.0)
+        query = "SELECT a FROM t WHERE b IN (??) ORDER BY b"
+        rows = await database.rows(query, [["7", "nobody", "8", "x", "9"]])
+        self.assertEqual([row[0] for row in rows], ["a7", "a8", "a9"])
+
 
 class MariaDbServerTests(ServerContract, MariaDbCase):
     """MariaDB."""
 
     slow = "SELECT SLEEP(60) FROM t LIMIT 1"
+
+    async def test_a_value_that_fits_no_alphabet_costs_no_other(self) -> None:
+        """An address with other letters does not make nobody of those beside it."""
+        self.there.execute(
+            "CREATE TABLE old (a VARCHAR(50)) CHARACTER SET latin1 "
+            "COLLATE latin1_swedish_ci"
+        )
+        self.there.fill("old", [("alice@example.org",), ("ü@example.org",)])
+        database = self.database(self.there, timeout=30.0)
+        query = "SELECT a FROM old WHERE a IN (??) ORDER BY a"
+        asked = ["爱丽丝@example.org", "alice@example.org", "ü@example.org", "😀@b.c"]
+        rows = await database.rows(query, [asked])
+        self.assertEqual([row[0] for row in rows], asked[1:3])
+
+    async def test_a_server_with_a_limit_of_its_own(self) -> None:
+        """What cuts the answers to administrators cuts no list of ours."""
+        self.there.execute("SET GLOBAL sql_select_limit = 2")
+        try:
+            database = self.database(self.there, timeout=30.0)
+            found: list[Any] = []
+
+            async def take(rows: Sequence[Any]) -> None:
+                found.extend(rows)
+
+            await database.each_batch("SELECT a FROM t", [], 1000, take)
+            self.assertEqual(len(found), 2500)
+            self.assertEqual(len(await database.rows("SELECT a FROM t")), 2500)
+        finally:
+            self.there.execute("SET GLOBAL sql_select_limit = DEFAULT")
 
     async def test_as_mysql(self) -> None:
         """MySQL has the same driver, and the same words."""

@@ -13,7 +13,14 @@ from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.interfaces import IThreePidLookup
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
-from mxisd.resolver.guard import BLOCKING, COOL_DOWN, SILENCE, TIMEOUTS_TO_OPEN, apart
+from mxisd.resolver.guard import (
+    BLOCKING,
+    COOL_DOWN,
+    LONG,
+    SILENCE,
+    TIMEOUTS_TO_OPEN,
+    apart,
+)
 from tests.resolver.doubles import (
     BOB,
     BOB_ID,
@@ -200,6 +207,18 @@ class AskingTests(GuardTestCase):
         self.failureResultOf(answer, CancelledError)
         self.assertEqual((store.cancelled, self.guard.is_answering), (1, True))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_store_is_slow_also_for_who_cannot_wait(self) -> None:
+        """Lookups with less time than a store has still find out that it hangs."""
+        store = SilentStore()
+        for _ in range(TIMEOUTS_TO_OPEN):
+            answer = self.lookup(store)
+            self.clock.advance(TIMEOUT * LONG)
+            answer.cancel()
+            self.failureResultOf(answer, CancelledError)
+            self.assertFalse(self.guard.is_answering)
+        self.failureResultOf(self.lookup(store), StoreUnavailable)
+        self.assertEqual(len(self.warnings()), 1)
 
     def test_who_blocks_the_server_is_named(self) -> None:
         """Once an hour, since it may happen with each question."""

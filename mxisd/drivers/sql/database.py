@@ -52,17 +52,31 @@ class SqlDatabase:
         Ask, and fetch the answer.
 
         A value that no database can hold, such as a text with a NUL, matches nothing.
+        One that this database cannot hold, or that has more rows than are wanted, costs
+        the others of its list nothing: they are asked for again in smaller lists.
 
-        :param limit: How many rows are wanted at most.
+        :param limit: How many rows are wanted at most, of each list that is asked for.
         """
         possible = _possible(parameters)
         if possible is None:
             return ()
-        statement = translated(self.engine, query, possible)
+        rows = await self._rows(query, possible, limit)
+        if rows is not None and (limit is None or len(rows) < limit):
+            return rows
+        halves = _halves(possible)
+        if halves is None:
+            return rows or ()
+        answers = [await self.rows(query, half, limit=limit) for half in halves]
+        return [row for answer in answers for row in answer]
+
+    async def _rows(
+        self, query: str, parameters: Sequence[Any], limit: int | None
+    ) -> Sequence[Row] | None:
+        statement = translated(self.engine, query, parameters)
         try:
             return await self._in_time(self._backend.rows(statement, limit))
         except NoSuchValue:
-            return ()
+            return None
 
     async def columns(self, query: str, parameters: Sequence[Any]) -> Sequence[str]:
         """
@@ -174,3 +188,15 @@ def _possible(parameters: Sequence[Any]) -> Sequence[Any] | None:
         else:
             return None
     return possible
+
+
+def _halves(parameters: Sequence[Any]) -> Sequence[Sequence[Any]] | None:
+    """The same question about each half of its list; ``None`` if there is no list."""
+    lists = [each for each in parameters if isinstance(each, list)]
+    if not lists or len(lists[0]) < 2 or any(each != lists[0] for each in lists):
+        return None
+    half = len(lists[0]) // 2
+    return [
+        [each[part] if isinstance(each, list) else each for each in parameters]
+        for part in (slice(half), slice(half, None))
+    ]

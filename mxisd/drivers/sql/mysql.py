@@ -20,7 +20,7 @@ _PORT = 3306
 # See "Server Error Message Reference" of MySQL, and "Error Codes" of MariaDB.
 _GONE = (2006, 2013, 2014, 2055, 1053, 1927, 4031)
 _TOO_SLOW = (1969, 3024)
-_NO_SUCH_VALUE = (1267, 1271, 1366, 3854, 3988)
+_NO_SUCH_VALUE = (1267, 1270, 1271, 1366, 3854, 3988)
 _UNREACHABLE = {
     1040: "the database server has too many connections",
     1044: "the database server does not let this user into the database",
@@ -31,6 +31,8 @@ _UNREACHABLE = {
     2003: "the database server cannot be reached",
     2026: "TLS with the database server failed",
 }
+# The server's default may be less, and its answers would be cut without a word.
+_NO_LIMIT = 2**64 - 1
 _TIMED_OUT = "the database did not answer in time"
 
 
@@ -114,9 +116,9 @@ class MysqlDialect:
 
     def _set_limit(self, connection: Any, cursor: Any, limit: int | None) -> None:
         # Mostly it is the one of the question before.
-        if getattr(connection, "select_limit", None) != limit:
-            words = "DEFAULT" if limit is None else f"{limit:d}"
-            cursor.execute(f"SET SESSION sql_select_limit = {words}")
+        if getattr(connection, "select_limit", -1) != limit:
+            number = _NO_LIMIT if limit is None else limit
+            cursor.execute(f"SET SESSION sql_select_limit = {number:d}")
             connection.select_limit = limit
 
     def _place(self) -> dict[str, Any]:
@@ -138,6 +140,7 @@ class MysqlDialect:
             if for_listing:
                 # The receiver of a list may need a while for each batch.
                 cursor.execute("SET SESSION net_write_timeout = 600")
+                cursor.execute(f"SET SESSION sql_select_limit = {_NO_LIMIT:d}")
             elif is_mariadb:
                 cursor.execute(f"SET SESSION max_statement_time = {seconds:f}")
             else:

@@ -55,6 +55,22 @@ class SqliteTests(TestCase):
             await answer
         self.assertIn(words, str(caught.exception))
 
+    async def test_a_list_is_not_cut(self) -> None:
+        """One value with very many rows does not hide those of the others."""
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute("UPDATE t SET a = 'crowd' WHERE b < 2000")
+        query = "SELECT a, b FROM t WHERE a IN (??) ORDER BY b"
+        wanted = ["crowd", "a2001", "a2499", "nobody"]
+        for values in (wanted, wanted[::-1]):
+            rows = await self.database().rows(query, [values], limit=40)
+            self.assertEqual({row[0] for row in rows}, set(wanted[:3]))
+            self.assertLess(len(rows), 100)
+        rows = await self.database().rows(query, [["crowd"]], limit=40)
+        self.assertEqual(len(rows), 40)
+        query = f"SELECT * FROM ({query}) WHERE a IN (??)"
+        rows = await self.database().rows(query, [wanted, wanted], limit=40)
+        self.assertEqual({row[0] for row in rows}, set(wanted[:3]))
+
     async def test_questions(self) -> None:
         """Parameters, lists and limits."""
         database = self.database()
