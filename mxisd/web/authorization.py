@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
+from itertools import chain
 
 from attrs import frozen
 from twisted.web.http_headers import Headers
@@ -32,7 +33,10 @@ CACHED_HEADER_LENGTH = 200
 MARKS = (b"X-Forwarded-Host", b"X-Forwarded-Proto", b"Via")
 """Headers of proxies that do not tell who the client is."""
 
-FORWARDING = (b"X-Forwarded-For", b"X-Real-IP", b"Forwarded", *MARKS)
+NAMING = (b"X-Forwarded-For", b"X-Real-IP", b"Forwarded")
+"""Those that do."""
+
+FORWARDING = (*NAMING, *MARKS)
 
 REFUSED = (
     "{template} is refused to {address}, which is none of server.internalNetworks: "
@@ -183,6 +187,10 @@ class Gate:
             raise Unauthorized("The operator's token is needed (admin.token).")
 
 
+RawHeaders = tuple[tuple[bytes, ...], ...]
+"""The values of the headers that name clients, in the order of NAMING."""
+
+
 class Origins:
     """Tells where requests come from."""
 
@@ -191,8 +199,8 @@ class Origins:
     ) -> None:
         proxies = tuple(trusted_proxies)
 
-        def find(peer: str, headers: Forwarding) -> Origin:
-            return origin_of(peer, headers, proxies)
+        def find(peer: str, naming: RawHeaders, is_marked: bool) -> Origin:
+            return origin_of(peer, _forwarding(naming, is_marked), proxies)
 
         self._proxies = proxies
         self._find = find
@@ -205,38 +213,31 @@ class Origins:
         peer = getattr(request.getClientAddress(), "host", "")
         headers = request.requestHeaders
         if not any(map(headers.hasHeader, FORWARDING)):
-            return self._find_cached(peer, NOT_FORWARDED)
-        forwarding = _forwarding(headers)
-        is_short = _length(forwarding) <= CACHED_HEADER_LENGTH
-        origin = (self._find_cached if is_short else self._find)(peer, forwarding)
+            return self._find_cached(peer, (), False)
+        naming = tuple(tuple(headers.getRawHeaders(name, ())) for name in NAMING)
+        is_marked = any(map(headers.hasHeader, MARKS))
+        is_short = sum(map(len, chain(*naming))) <= CACHED_HEADER_LENGTH
+        find = self._find_cached if is_short else self._find
+        origin = find(peer, naming, is_marked)
         if origin.is_claimed:
-            self._warn(peer, forwarding, origin)
+            self._warn(peer, naming, origin)
         return origin
 
-    def _warn(self, peer: str, forwarding: Forwarding, origin: Origin) -> None:
-        nearest = self._find_cached(peer, NOT_FORWARDED).address
+    def _warn(self, peer: str, naming: RawHeaders, origin: Origin) -> None:
+        nearest = self._find_cached(peer, (), False).address
         if nearest is None or not contains(self._proxies, nearest):
             self._warnings.warn(UNTRUSTED, peer)
-        elif not forwarding.forwarded_for:
+        elif not naming[0]:
             self._warnings.warn(NAMELESS, peer)
         elif origin.address is not None and not origin.address.is_global:
             # Strangers may write the header, too; their addresses are public.
             self._warnings.warn(UNTRUSTED, str(origin.address))
 
 
-def _forwarding(headers: Headers) -> Forwarding:
-    def values(name: bytes) -> tuple[str, ...]:
-        raw = headers.getRawHeaders(name, ())
-        return tuple(value.decode("latin-1") for value in raw)
-
-    return Forwarding(
-        values(b"X-Forwarded-For"),
-        values(b"X-Real-IP"),
-        values(b"Forwarded"),
-        any(map(headers.hasHeader, MARKS)),
+def _forwarding(naming: RawHeaders, is_marked: bool) -> Forwarding:
+    if not naming:
+        return NOT_FORWARDED
+    forwarded_for, real_ip, forwarded = (
+        tuple(value.decode("latin-1") for value in values) for values in naming
     )
-
-
-def _length(forwarding: Forwarding) -> int:
-    named = (forwarding.forwarded_for, forwarding.real_ip, forwarding.forwarded)
-    return sum(len(value) for values in named for value in values)
+    return Forwarding(forwarded_for, real_ip, forwarded, is_marked)
