@@ -124,6 +124,8 @@ class UserId:
         lowered = localpart.strip().replace("\u212a", "\0").lower()
         if not lowered or lowered.startswith("@") or _NEVER.search(lowered):
             raise IllegalIdentifier("not a name")
+        if len(lowered) > USER_ID_MAX_BYTES:
+            raise IllegalIdentifier("a name that is too long for a user ID")
         if _LOCALPART.fullmatch(lowered) is None:
             lowered = _escaped(lowered)
         user_id = cls(lowered, server_name)

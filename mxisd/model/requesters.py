@@ -20,6 +20,9 @@ Network = IPv4Network | IPv6Network
 _WITH_PORT = re.compile(r"(?:\[([^][]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 _FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("[^"]*"|[^;]*)', re.IGNORECASE)
 
+MAX_HOPS = 20
+"""So many forwarders are read of a header, which may hold thousands."""
+
 OURSELVES = frozenset({"127.0.0.1", "::1", "localhost"})
 """Hosts in URLs that do not leave this machine."""
 
@@ -109,6 +112,7 @@ def origin_of(
     somebody between us and it, and nobody behind it is near. A proxy that sends another
     header instead may have passed on a client's own ``X-Forwarded-For``: neither where
     the two do not agree, nor where the other one is alone, is the request near.
+    Of more than :data:`MAX_HOPS` hops the client cannot be told.
 
     :param peer: The other end of the TCP connection.
     """
@@ -121,7 +125,8 @@ def origin_of(
     if not headers.forwarded_for:
         only = named.pop() if len(named) == 1 else None
         return Origin(only, is_claimed=True)
-    hops = [_address(hop) for hop in ",".join(headers.forwarded_for).split(",")]
+    written = ",".join(headers.forwarded_for).rsplit(",", MAX_HOPS)
+    hops = [_address(hop) for hop in written]
     place = _place_of_client(hops, trusted_proxies)
     client, before, seen = hops[place], set(hops[:place]), set(hops[place:])
     is_plain = before <= {client} and named <= seen - {None}

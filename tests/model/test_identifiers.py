@@ -114,6 +114,11 @@ class UserIdTests(SynchronousTestCase):
             with self.assertRaises(IllegalIdentifier):
                 UserId.of(name, "a.org")
 
+    def test_names_of_any_length(self) -> None:
+        """What can be no user's name is refused before it is escaped."""
+        with self.assertRaisesRegex(IllegalIdentifier, "too long"):
+            UserId.of("é" * 1_000_000, "a.org")
+
     def test_names_that_need_no_escapes(self) -> None:
         """Where names cannot be escaped, only legal localparts will do."""
         self.assertEqual(UserId.unescaped(" Ann=b ", "a.org"), UserId("ann=b", "a.org"))

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.model.policy import may_recurse
 from mxisd.model.requesters import (
+    MAX_HOPS,
     Account,
     Forwarding,
     Origin,
@@ -186,6 +187,16 @@ class OriginTests(SynchronousTestCase):
             ),
         ):
             self.assert_origin("127.0.0.1", headers, "10.1.1.1", is_near)
+
+    def test_a_long_way_through_proxies(self) -> None:
+        """Nobody reads thousands of hops to find a client that none could vouch for."""
+        for hops, is_known in ((MAX_HOPS, True), (MAX_HOPS + 1, False), (4000, False)):
+            forwarded = ["10.1.2.3", *["127.0.0.1"] * hops]
+            for values in (forwarded, [",".join(forwarded)]):
+                headers = Forwarding(tuple(values))
+                origin = origin_of("127.0.0.1", headers, PROXIES)
+                self.assertIs(origin.address is not None, is_known, hops)
+                self.assertIs(origin.is_within(NEAR), is_known, hops)
 
     def test_addresses_in_addresses(self) -> None:
         """IPv4 inside IPv6 is IPv4; the families are never mixed up."""
