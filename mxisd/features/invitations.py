@@ -38,6 +38,9 @@ from mxisd.ports import IInviteRecords
 HEAD_START_MS = 2_000
 """A homeserver needs this to put an invite into the room before it is resolved."""
 
+PATIENCE = 2
+"""So many times longer invites wait while somebody cannot be asked whose they are."""
+
 log = Logger()
 
 
@@ -170,23 +173,26 @@ class Invitations:
 
     async def sweep(self) -> None:
         """Look all pending addresses up, many at a time, and end what is too old."""
-        place, is_more = None, True
+        place, is_more, patience = None, True, 1
         while is_more:
             pending = await self._records.pending_threepids(place)
-            if pending.threepids:
-                await self._look_up(pending.threepids)
+            if pending.threepids and not await self._look_up(pending.threepids):
+                # Whom a store knows that is down is not known to be nobody.
+                patience = PATIENCE
             place, is_more = pending.end, pending.end is not None
-        await self._expire()
+        await self._expire(patience)
 
-    async def _look_up(self, threepids: frozenset[ThreePid]) -> None:
-        owners = await self._lookup.owners(threepids, Ourselves(), self._recursive)
-        await self._resolve(owners)
+    async def _look_up(self, threepids: frozenset[ThreePid]) -> bool:
+        """Resolve whom we find; tells whether everybody could be asked."""
+        asked = await self._lookup.resolution(threepids, Ourselves(), self._recursive)
+        await self._resolve(asked.found)
+        return not asked.unanswered
 
-    async def _expire(self) -> None:
+    async def _expire(self, patience: int) -> None:
         policy, now_ms = self._policy, self._now_ms()
         if policy.expires_after_ms is None:
             return
-        before_ms = now_ms - policy.expires_after_ms
+        before_ms = now_ms - policy.expires_after_ms * patience
         count = await self._records.expire(before_ms, policy.expired_to, now_ms)
         if count:
             log.info("{count} invites expired", count=count)

@@ -195,10 +195,14 @@ class Lookup:
 
         :param recursive: Whether other servers may be asked, where the requester may.
         """
-        resolution = await self._resolve(
-            threepids, requester, self._deadline(), recursive
-        )
-        return resolution.found
+        return (await self.resolution(threepids, requester, recursive)).found
+
+    async def resolution(
+        self, threepids: Set[ThreePid], requester: Requester, recursive: bool
+    ) -> Resolution:
+        """The same, with the names of those who could not be asked."""
+        deadline = self._deadline()
+        return await self._resolve(threepids, requester, deadline, recursive)
 
     async def one(
         self, medium: str, address: str, requester: Requester

@@ -142,7 +142,8 @@ class HomeserverKeys:
             if key is not None:
                 return key
             if self._clock.seconds() < known.asked_again_from:
-                if known.failures:
+                if known.failures or self._now_ms() >= known.found.until_ms:
+                    # Keys that are over say nothing about those of now.
                     raise HomeserverUnavailable(f"{server_name} could not be asked")
                 return None
             return (await self._asked(server_name, known)).keys.get(key_id)

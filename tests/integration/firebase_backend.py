@@ -137,7 +137,7 @@ class GoogleResource(Resource):
 
     :ivar users: The accounts, as records.
     :ivar keys: The names of the keys that sign, with their IDs.
-    :ivar mood: ``well``, ``garbage``, ``hang`` or a status.
+    :ivar mood: ``well``, ``garbage``, ``hang``, or a status and perhaps a word.
     :ivar cache_control: The header of the certificates.
     :ivar asked: What was asked for, in order.
     :ivar access: The access tokens that are good.
@@ -185,7 +185,8 @@ class GoogleResource(Resource):
         if self.mood == "garbage":
             return b"<html>So sorry</html>"
         if self.mood != "well":
-            return self._failure(request, int(self.mood), "UNAVAILABLE")
+            status, _, word = self.mood.partition(" ")
+            return self._failure(request, int(status), word or "UNAVAILABLE")
         if path == "/certificates":
             request.setHeader("Cache-Control", self.cache_control)
             return _json({k: signing_key(n).certificate for k, n in self.keys.items()})

@@ -611,10 +611,14 @@ class ListingTests(ExecCase):
         ):
             store = self.listing(row + script, timeout=1 if "1 s" in words else 60)
             await self.assert_unavailable(self.listed(store), words)
+        for script in ("exit 0", "echo; echo", "no-such-command-here | cat"):
+            store = self.listing(script)
+            await self.assert_unavailable(self.listed(store), "nothing instead of")
         as_json = {"output": {"type": "json"}}
         for script, words in (
             ("echo '{\"lookup\": ['", "no JSON"),
             ("exit 0", "nothing instead of a list"),
+            ('echo \'{"error": "no database"}\'', "no list lookup"),
             ("echo '{\"lookup\": []}'; exit 1", "exit code 1"),
         ):
             await self.assert_unavailable(

@@ -234,6 +234,7 @@ class ListingTests(RestCase):
         row = {"medium": "email", "address": MAIL}
         for answer in (
             {},
+            None,
             {"associations": None},
             {"associations": {"a": 1}},
             {"associations": [row], "next_cursor": 7},

@@ -213,6 +213,17 @@ class MemoryTests(KeysTestCase):
         self.say(content(valid_until_ts=NOW_MS - 1))
         self.assertIn("no longer valid", await self.fails())
 
+    async def test_keys_that_are_over_soon(self) -> None:
+        """Before the homeserver may be asked anew, nobody knows which keys it has."""
+        self.say(content(valid_until_ts=NOW_MS + 10_000))
+        self.assertEqual(await self.ask(), PUBLIC)
+        self.clock.advance(10)
+        await self.fails()
+        self.assertEqual(self.count, 1)
+        self.say(content())
+        self.clock.advance(PAUSE)
+        self.assertEqual(await self.ask(), PUBLIC)
+
     async def test_unknown_keys(self) -> None:
         """Asked for once a minute; a new key is found then."""
         for _ in range(3):

@@ -487,6 +487,23 @@ class ResolutionTests(InvitationCase):
         self.assertFalse(self.is_valid(key))
         self.assertEqual(self.told(), [("example.org", "!room")])
 
+    def test_nothing_expires_at_once_while_a_store_is_down(self) -> None:
+        """The store may know whose the address is; it is waited for as long again."""
+        self.policy(expires_after_ms=60_000)
+        self.store()
+        adam = self.store(address="adam@example.org")["public_keys"][1]["public_key"]
+        down = frozenset({"staff"})
+        self.world.resolver.resolution = Resolution({}, down)
+        self.world.clock.advance(60)
+        self.sweep()
+        self.world.resolver.resolution = Resolution({EVE: EVE_ID}, down)
+        self.sweep()
+        self.assertEqual(self.told(), [("far.org", "!room")])
+        for seconds, is_valid in ((59, True), (1, False)):
+            self.world.clock.advance(seconds)
+            self.sweep()
+            self.assertEqual(self.is_valid(adam), is_valid)
+
     def test_expiration_to_nobody(self) -> None:
         """Then they only end."""
         self.policy(expires_after_ms=1)

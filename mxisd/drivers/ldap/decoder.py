@@ -49,10 +49,12 @@ class Entry:
     One entry of a search.
 
     :ivar attributes: Values by attribute name, lower-cased and without options.
+    :ivar cut: The attributes of which the server gave the first values only.
     """
 
     dn: bytes
     attributes: Mapping[str, list[bytes]]
+    cut: frozenset[str] = frozenset()
 
 
 @frozen
@@ -199,20 +201,31 @@ def _entry(data: bytes, at: int, end: int) -> Entry:
     start, stop = _expect(_OCTETS, data, at, end)
     dn = data[start:stop]
     attributes: dict[str, list[bytes]] = {}
+    cut: frozenset[str] = frozenset()
     for one_start, one_stop in _members(_SEQUENCE, data, stop, end):
         start, stop = _expect(_OCTETS, data, one_start, one_stop)
-        values = attributes.setdefault(_name(data[start:stop]), [])
+        name = data[start:stop]
+        values = attributes.setdefault(_name(name), [])
+        if _is_cut(name):
+            cut |= {_name(name)}
         at, end = _expect(_SET, data, stop, one_stop)
         while at < end:
             start, at = _expect(_OCTETS, data, at, end)
             values.append(data[start:at])
-    return Entry(dn, attributes)
+    return Entry(dn, attributes, cut)
 
 
 @lru_cache(maxsize=1024)
 def _name(raw: bytes) -> str:
     # Servers spell names as their schema does, and add options such as ;lang-de.
     return raw.decode("ascii", "replace").partition(";")[0].lower()
+
+
+@lru_cache(maxsize=1024)
+def _is_cut(raw: bytes) -> bool:
+    # memberOf;range=0-1499, and no * at the end: [MS-ADTS] 3.1.1.3.1.3.3.
+    options = raw.lower().split(b";")[1:]
+    return any(o.startswith(b"range=") and not o.endswith(b"-*") for o in options)
 
 
 def _cookie(data: bytes, at: int, end: int) -> bytes | None:

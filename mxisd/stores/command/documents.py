@@ -42,7 +42,11 @@ class JsonOutput:
 
     def rows(self, text: str) -> Iterator[Row | None]:
         """``{"lookup": [{"medium", "address", "id": {"type", "value"}}]}``."""
-        for each in _list(_document(text), "lookup"):
+        document = _document(text)
+        if text.strip() and document.get("lookup") is None:
+            # Perhaps an error in a form of the program's own.
+            raise Nonsense("no list lookup")
+        for each in _list(document, "lookup"):
             threepid = _threepid(each)
             owner = _owner(each) if isinstance(each, dict) else None
             yield None if threepid is None or owner is None else (threepid, owner)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from attrs import define, field, frozen
 from zope.interface import implementer
 
+from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import BATCH_LIMIT, IAssociationSource, IThreePidLookup, Put
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
@@ -140,15 +141,25 @@ class ExecListing:
         self.question.command.report_left_out(listing.left_out)
 
     async def _lines(self, listing: _Listing) -> None:
+        is_blank = True
+
         async def take(line: str) -> None:
+            nonlocal is_blank
             if line.strip():
+                is_blank = False
                 await listing.add(row(line))
 
         await self.question.command.each_line(take, self.stdin)
+        if is_blank:
+            raise self._nothing()
 
     async def _document(self, listing: _Listing) -> None:
         text = await self.question.command.whole_list(self.stdin)
         if not text.strip():
-            raise self.question.command.nonsense("nothing instead of a list")
+            raise self._nothing()
         for each in self.question.rows(text):
             await listing.add(each)
+
+    def _nothing(self) -> StoreUnavailable:
+        # In a pipe of the shell the exit code is that of the last program only.
+        return self.question.command.nonsense("nothing instead of a list")

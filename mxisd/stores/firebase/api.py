@@ -17,6 +17,12 @@ LOOKUP_LIMIT = 100
 PAGE_SIZE = 1000
 
 
+# Others that begin so say that a key or the project is invalid.
+_NO_ADDRESS = frozenset(
+    {"INVALID_EMAIL", "INVALID_IDENTIFIER", "INVALID_LOCAL_ID", "INVALID_PHONE_NUMBER"}
+)
+
+
 class AddressRefused(StoreUnavailable):
     """Google does not take one of the addresses for an address."""
 
@@ -57,7 +63,7 @@ class Accounts:
         :raise AddressRefused: If one of them is none in Google's eyes.
         """
         reply = await self._asked("POST", "lookup", json=dict(question))
-        if reply.status == 400 and reply.error.startswith("INVALID_"):
+        if reply.status == 400 and reply.error in _NO_ADDRESS:
             raise AddressRefused(f"Firebase refuses an address: {reply.error}")
         _check(reply)
         return _records(reply)

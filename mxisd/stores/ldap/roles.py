@@ -116,7 +116,13 @@ class Roles:
         return (self.attribute, *searched)
 
     async def of(self, entry: Entry) -> Iterable[str]:
-        """The roles of a user, by short names."""
+        """
+        The roles of a user, by short names.
+
+        :raise StoreUnavailable: Also if the server gives only some of them at once.
+        """
+        if self.attribute.lower() in entry.cut:
+            raise StoreUnavailable(f"the server gives {self.attribute} only in part")
         searched = () if self.groups is None else await self.groups.roles(entry)
         return {*self._named(entry), *searched}
 

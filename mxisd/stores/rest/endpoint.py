@@ -54,6 +54,17 @@ class Endpoint:
         # A back end that has crashed may well answer 200, and nothing.
         return self._object(reply.document)
 
+    async def page(self, question: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """
+        Put a question to which 404 is an answer, and nothing is none.
+
+        :return: ``None`` for 404.
+        """
+        reply = await self._reply(question)
+        if reply.status == NOT_FOUND:
+            return None
+        return self._object(reply.document)
+
     async def find(self, question: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """
         Put a question to which 404, or nothing, is an answer.

@@ -78,7 +78,7 @@ class RestListing:
         question = _question(None)
         if self.is_expected or self._was_listed:
             return await self._page(await self.endpoint.ask(question))
-        answer = await self.endpoint.find(question)
+        answer = await self.endpoint.page(question)
         return None if answer is None else await self._page(answer)
 
     async def _next(self, cursor: str, seen: set[str]) -> Page:

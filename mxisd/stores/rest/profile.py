@@ -41,7 +41,7 @@ class RestProfile:
         found = Profile(
             wire.name(name.get("display_name")),
             self._read(threepids.get("threepids")),
-            wire.texts(roles.get("roles")),
+            self._roles(roles.get("roles")),
         )
         return None if found == Profile() else found
 
@@ -51,9 +51,19 @@ class RestProfile:
         return (self.display_name, self.threepids, self.roles)
 
     def _read(self, value: Any) -> frozenset[ThreePid]:
-        return (
-            frozenset() if self.threepids is None else self.threepids.threepids(value)
-        )
+        if self.threepids is None or value is None:
+            return frozenset()
+        if not isinstance(value, list):
+            raise self.threepids.failed("in the answer, threepids is no list")
+        return self.threepids.threepids(value)
+
+    def _roles(self, value: Any) -> frozenset[str]:
+        if self.roles is None or value is None:
+            return frozenset()
+        if not isinstance(value, list) or not all(isinstance(r, str) for r in value):
+            # Leaving one out would refuse somebody who has it.
+            raise self.roles.failed("in the answer, roles is no list of texts")
+        return frozenset(filter(str.strip, value))
 
 
 async def _part(endpoint: Endpoint | None, user_id: UserId) -> Mapping[str, Any]:

@@ -68,13 +68,6 @@ def items(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
 
 
-def texts(value: Any) -> frozenset[str]:
-    """Read the texts in a list that say something."""
-    return frozenset(
-        each for each in items(value) if isinstance(each, str) and each.strip()
-    )
-
-
 def name(value: Any) -> str | None:
     """Read a name that says something."""
     return value if isinstance(value, str) and value.strip() else None

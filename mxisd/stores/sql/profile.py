@@ -6,7 +6,7 @@ from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mxisd.errors import Misconfigured
+from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.interfaces import IProfile
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import Profile
@@ -32,14 +32,20 @@ class Part:
     naming: Naming
 
     async def rows(self, user_id: UserId) -> Sequence[Row]:
-        """What there is about a user."""
+        """
+        What there is about a user.
+
+        :raise StoreUnavailable: Also if that is more than anybody has.
+        """
         try:
             values = self.naming.values(user_id)
-            found = [await self.query.repeated(each, ROWS) for each in values]
+            found = [await self.query.repeated(each, ROWS + 1) for each in values]
         except Misconfigured:
             if not self.query.is_guess:
                 raise
             return []
+        if any(len(rows) > ROWS for rows in found):
+            raise StoreUnavailable(f"{self.query.path} gives more than {ROWS} rows")
         return [row for rows in found for row in rows]
 
 
@@ -69,7 +75,7 @@ class SqlProfile:
         return Profile(
             display_name=text(names[0][0]) if names else None,
             threepids=self._threepids(threepids),
-            roles=frozenset(filter(None, (text(row[0]) for row in roles))),
+            roles=frozenset(filter(None, map(_role, roles))),
         )
 
     def _threepids(self, rows: Sequence[Row]) -> frozenset[ThreePid]:
@@ -85,6 +91,14 @@ class SqlProfile:
                 store=self.store,
             )
         return frozenset(each for each in found if each is not None)
+
+
+def _role(row: Row) -> str | None:
+    value = text(row[0])
+    if value is None and row[0] is not None:
+        # Leaving one out would refuse somebody who has it.
+        raise StoreUnavailable("a role that is no text")
+    return value
 
 
 async def _rows(part: Part | None, user_id: UserId) -> Sequence[Row]:

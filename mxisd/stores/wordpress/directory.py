@@ -1,10 +1,12 @@
 """The user directory and profiles of a WordPress site."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import frozen
 from zope.interface import implementer
 
+from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import IDirectory, IProfile
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import DirectoryEntry, DirectoryPage, Profile, SearchBy
@@ -18,7 +20,8 @@ SPARE = 20
 TERM_LIMIT = 500
 """The longest term that is searched, in characters."""
 
-PROFILE_ROWS = 100
+PROFILE_ROWS = 1000
+"""The most rows about one user."""
 
 
 @implementer(IDirectory)
@@ -66,7 +69,7 @@ class WordPressProfile:
         if wanted is None or asked.server_name != self.domain:
             return None
         # A database may take ü and u for the same letter.
-        rows = await self.query.rows([wanted.localpart], PROFILE_ROWS)
+        rows = await _all_rows(self.query, [wanted.localpart])
         own = [r for r in rows if user_id(r["user_login"], self.domain) == wanted]
         if not own:
             return None
@@ -80,6 +83,13 @@ class WordPressProfile:
         found = [threepid(EMAIL, row["user_email"])]
         if self.more is not None:
             parameters = [text(row["user_login"])] * len(self.more.marks)
-            more = await self.more.rows(parameters, PROFILE_ROWS)
+            more = await _all_rows(self.more, parameters)
             found += [threepid(each["medium"], each["address"]) for each in more]
         return [each for each in found if each is not None]
+
+
+async def _all_rows(query: Query, parameters: Sequence[Any]) -> Sequence[Row]:
+    rows = await query.rows(parameters, PROFILE_ROWS + 1)
+    if len(rows) > PROFILE_ROWS:
+        raise StoreUnavailable(f"{query.path} gives more than {PROFILE_ROWS} rows")
+    return rows

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from mxisd.errors import StoreUnavailable
 from mxisd.model.identifiers import IllegalIdentifier, UserId
 from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
 
@@ -48,13 +49,19 @@ def roles(capabilities: Any) -> frozenset[str]:
     """
     The roles in the capabilities that WordPress keeps of a user.
 
-    :param capabilities: An array as PHP writes it: ``a:1:{s:6:"editor";b:1;}``.
+    :param capabilities: An array as PHP writes it: ``a:1:{s:6:"editor";b:1;}``; blank
+        if there is none.
+    :raise StoreUnavailable: If it makes no sense: somebody may have roles all the same.
     """
-    known = text(capabilities)
+    known = "" if capabilities is None else text(capabilities)
+    if known is not None and not known.strip():
+        return frozenset()
     try:
         return frozenset(_granted((known or "").encode()))
-    except ValueError:
-        return frozenset()
+    except ValueError as error:
+        raise StoreUnavailable(f"a user's capabilities are unreadable: {error}") from (
+            error
+        )
 
 
 def _granted(source: bytes) -> Iterator[str]:

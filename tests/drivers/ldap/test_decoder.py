@@ -108,6 +108,14 @@ class DecoderTests(SynchronousTestCase):
         wire = answers.entry(1, "", {"Mail": ["a"], "mail;lang-de": ["b", "c"]})
         self.assertEqual(decode(wire)[1], Entry(b"", {"mail": [b"a", b"b", b"c"]}))
 
+    def test_ranges(self) -> None:
+        """Active Directory gives long attributes in parts, and says so."""
+        part, whole = frozenset(["memberof"]), frozenset[str]()
+        for option, cut in (("0-1499", part), ("1500-*", whole), ("0-*", whole)):
+            wire = answers.entry(1, "", {f"memberOf;range={option}": ["a"]})
+            attributes = {"memberof": [b"a"]}
+            self.assertEqual(decode(wire)[1], Entry(b"", attributes, cut))
+
     def test_notice_of_disconnection(self) -> None:
         """What nobody asked for has the ID 0."""
         notice = pureldap.LDAPExtendedResponse(

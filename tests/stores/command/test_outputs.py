@@ -79,6 +79,15 @@ class JsonTests(SynchronousTestCase):
         ):
             self.assertRaises(Nonsense, JSON.owner, text)
 
+    def test_rows(self) -> None:
+        """No output is nobody; a document without the list is no answer."""
+        for text in ("", " \n", '{"lookup":[]}'):
+            self.assertEqual(rows(text), [])
+        found = rows('{"lookup":[{"medium":"x","address":"y",' + OWNER + "}, 5]}")
+        self.assertEqual(found, [(("x", "y"), ("localpart", "user1")), None])
+        for text in ("{}", '{"error":"no database"}', '{"lookup":null}', "[]"):
+            self.assertRaises(Nonsense, rows, text)
+
     def test_profiles(self) -> None:
         """Each part is optional, and no profile is nobody."""
         for text in ("", "{}"):

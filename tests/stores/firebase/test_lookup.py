@@ -138,7 +138,9 @@ class FailureTests(FirebaseCase):
 
     def test_moods(self) -> None:
         """Refusals, nonsense, redirects: the store could not answer."""
-        for mood in ("garbage", "500", "503", "429", "404", "302", "401", "400"):
+        invalid = ("400 INVALID_PROJECT_ID", "400 INVALID_ARGUMENT")
+        statuses = ("500", "503", "429", "404", "302", "401", "400")
+        for mood in ("garbage", *statuses, *invalid):
             self.google.mood = "well"
             store = self.store()
             self.found(store, (EMAIL, "alice@example.org"))

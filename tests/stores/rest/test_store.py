@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -273,7 +274,7 @@ class ProfileTests(StoreCase):
             "profile": {
                 "display_name": "Alice",
                 "threepids": [_item(MAIL), {"medium": "email", "address": "x"}],
-                "roles": ["staff", "", 5],
+                "roles": ["staff", ""],
             }
         }
         whole = Profile("Alice", frozenset([MAIL]), frozenset(["staff"]))
@@ -283,6 +284,25 @@ class ProfileTests(StoreCase):
         store = self.backend.store(endpoints=some)
         self.assertEqual(self.profile(store=store), Profile(roles=frozenset(["staff"])))
         self.assertEqual(len(self.backend.questions), 4)
+
+    def test_parts_of_no_sense(self) -> None:
+        """What cannot be read may be a role that somebody has."""
+        wrong: list[dict[str, Any]] = [
+            {"roles": "staff"},
+            {"roles": {"staff": True}},
+            {"roles": ["staff", 5]},
+            {"roles": [None]},
+            {"threepids": {"medium": "email", "address": MAIL.address}},
+            {"threepids": MAIL.address},
+        ]
+        for part in wrong:
+            self.backend.answer = {"profile": part}
+            profile = self.backend.store().profile
+            assert profile is not None
+            asking: Deferred[Any] = Deferred.fromCoroutine(
+                profile.profile(ALICE)  # type: ignore[arg-type]
+            )
+            self.failureResultOf(asking, StoreUnavailable)
 
     def test_nobody(self) -> None:
         """Who has no part of a profile, and who is on another server, is nobody."""

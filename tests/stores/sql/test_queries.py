@@ -6,14 +6,14 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mxisd.errors import Misconfigured
+from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import Profile, SearchBy
 from mxisd.model.threepids import canonical
 from mxisd.stores.sql.directory import SPARE, Search, SqlDirectory
 from mxisd.stores.sql.listing import SqlListing
 from mxisd.stores.sql.lookup import ManyAtOnce, OneByOne, SqlLookup
-from mxisd.stores.sql.profile import Part, SqlProfile
+from mxisd.stores.sql.profile import ROWS, Part, SqlProfile
 from mxisd.stores.sql.queries import (
     ADDRESS,
     ADDRESSES,
@@ -267,6 +267,20 @@ class OtherTests(QueryCase):
             None,
         )
         self.assertEqual(self.now(profile.profile(ANN)), Profile("Ann"))
+
+    def test_roles_that_cannot_be_told(self) -> None:
+        """Neither unreadable ones nor those beyond a limit are simply not there."""
+        many = [[f"role{number}"] for number in range(ROWS + 1)]
+        for rows in ([["staff"], [b"\xff"]], [["staff"], [5.5]], many):
+            database = InstantDatabase(["role"], *rows)
+            roles = Part(self.query(database), NAMING)
+            profile = SqlProfile("staff", None, None, roles)
+            asking = Deferred.fromCoroutine(profile.profile(ANN))
+            self.failureResultOf(asking, StoreUnavailable)
+        database = InstantDatabase(["role"], *many[2:], [None])
+        roles = Part(self.query(database), NAMING)
+        found = self.now(SqlProfile("staff", None, None, roles).profile(ANN))
+        self.assertEqual(len(found.roles), ROWS - 1)
 
     def test_broken_part_of_a_profile(self) -> None:
         """A part that was written must work."""

@@ -182,6 +182,18 @@ class LookupTests(ApiCase):
             assert store.lookup is not None
             self.failure(store.lookup.lookup(frozenset([MAIL])))
 
+    def test_a_user_without_a_word_of_3pids(self) -> None:
+        """Whoever answers so is no Synapse, and not the user without any."""
+        name = "@alice:example.org"
+        for answer in (
+            {"name": name, "displayname": "Alice"},
+            {**user(name), "threepids": None},
+            {**user(name), "threepids": {"medium": EMAIL}},
+        ):
+            store = self.store(always(200, answer))
+            assert store.profile is not None
+            self.failure(store.profile.profile(UserId.parse(name)))
+
     def test_what_the_operator_must_mend(self) -> None:
         """The key is named, and neither token nor address are."""
         for status, document, path in (

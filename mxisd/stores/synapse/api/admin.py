@@ -44,7 +44,10 @@ class AdminApi:
 
     async def user(self, user_id: str) -> User | None:
         """Everything about a user of this homeserver."""
-        return await self.homeserver.get(f"{USERS}/{quote(user_id, safe='')}")
+        user = await self.homeserver.get(f"{USERS}/{quote(user_id, safe='')}")
+        if user is not None and not isinstance(user.get("threepids"), list):
+            raise StoreUnavailable("Synapse says nothing of a user's 3PIDs")
+        return user
 
     async def each_page(self, take: Take, size: int, name: str = "") -> None:
         """
