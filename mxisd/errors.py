@@ -133,9 +133,11 @@ class LimitExceeded(RequestRefused):
     :ivar retry_after: The seconds until it is worth another try.
     """
 
-    def __init__(self, retry_after: float) -> None:
-        """Say when to come back."""
-        super().__init__("Too many messages were asked for; try again later.")
+    def __init__(
+        self, retry_after: float, text: str = "Too many requests; try again later."
+    ) -> None:
+        """Say of what, and when to come back."""
+        super().__init__(text)
         self.retry_after = retry_after
 
 

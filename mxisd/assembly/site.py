@@ -12,9 +12,10 @@ from mxisd.assembly.invitations import (
     make_invite_signing,
     make_sender_roles,
 )
+from mxisd.assembly.limits import make_limits
 from mxisd.assembly.lookup import make_lookup
 from mxisd.assembly.stores import NamedStore
-from mxisd.assembly.validation import make_limits, make_validation
+from mxisd.assembly.validation import make_validation
 from mxisd.config.admin import AdminSection
 from mxisd.config.sections import Config
 from mxisd.drivers.descriptors import descriptor_limit

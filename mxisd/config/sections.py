@@ -15,9 +15,10 @@ from mxisd.config.accounts import AccountSection, TermsSection
 from mxisd.config.admin import AdminSection, InternalSection
 from mxisd.config.checks import filled, optional
 from mxisd.config.invitations import InviteSection
+from mxisd.config.limits import LimitsSection
 from mxisd.config.lookups import NEAR, HashingSection, LookupSection
 from mxisd.config.notification import NotificationSection, ThreePidSection
-from mxisd.config.validation import LimitsSection, SessionSection, ViewSection
+from mxisd.config.validation import SessionSection, ViewSection
 from mxisd.model.identifiers import IllegalIdentifier, ServerName
 from mxisd.model.requesters import Network
 from mxisd.model.settings import networks, option

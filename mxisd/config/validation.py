@@ -1,13 +1,9 @@
-"""The configuration of validation sessions: policies, pages, limits."""
-
-from typing import Any
+"""The configuration of validation sessions: policies, pages."""
 
 from attrs import frozen
 
-from mxisd.config.checks import positive
 from mxisd.model.destinations import countries
-from mxisd.model.requesters import Network
-from mxisd.model.settings import Duration, option
+from mxisd.model.settings import option
 
 
 def _countries(value: tuple[str, ...] | None) -> None:
@@ -110,69 +106,3 @@ class ViewSection:
     """Pages for people."""
 
     session: SessionViewSection = option("Sessions.", SessionViewSection)
-
-
-def _burst(count: int) -> Any:
-    return option("How many at once.", count, check=positive)
-
-
-def _every(seconds: int) -> Any:
-    meaning = "The time after which there is one more."
-    return option(meaning, Duration(seconds), check=positive)
-
-
-@frozen(kw_only=True)
-class AccountLimitSection:
-    """Messages that one account asks for."""
-
-    burst: int = _burst(10)
-    every: Duration = _every(120)
-
-
-@frozen(kw_only=True)
-class NetworkLimitSection:
-    """Messages that one network asks for: an IPv4 address, or a /64 of IPv6."""
-
-    burst: int = _burst(60)
-    every: Duration = _every(10)
-    exempt: tuple[Network, ...] = option(
-        "Networks without this limit, such as a homeserver's that asks for all of its "
-        "users.",
-        (),
-    )
-
-
-@frozen(kw_only=True)
-class EmailLimitSection:
-    """Messages to one e-mail address."""
-
-    burst: int = _burst(5)
-    every: Duration = _every(300)
-
-
-@frozen(kw_only=True)
-class PhoneLimitSection:
-    """Messages to one phone number."""
-
-    burst: int = _burst(5)
-    every: Duration = _every(3600)
-
-
-@frozen(kw_only=True)
-class CountryLimitSection:
-    """Messages to the phones of one country."""
-
-    burst: int = _burst(50)
-    every: Duration = _every(60)
-
-
-@frozen(kw_only=True)
-class LimitsSection:
-    """How many messages are sent."""
-
-    enabled: bool = option("Whether there are limits.", True)
-    account: AccountLimitSection = option("By account.", AccountLimitSection)
-    network: NetworkLimitSection = option("By network.", NetworkLimitSection)
-    email: EmailLimitSection = option("By e-mail address.", EmailLimitSection)
-    phone: PhoneLimitSection = option("By phone number.", PhoneLimitSection)
-    country: CountryLimitSection = option("By country.", CountryLimitSection)

@@ -1,33 +1,57 @@
-"""How many messages people may ask for, and be sent."""
+"""How much people may ask for, and be sent."""
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set
 from enum import Enum
-from ipaddress import IPv6Address, ip_network
 
 from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from mxisd.errors import LimitExceeded
-from mxisd.model.buckets import Bucket, Rate
+from mxisd.features.buckets import MAX_BUCKETS, Buckets
+from mxisd.model.buckets import Rate
 from mxisd.model.destinations import Destination
-from mxisd.model.requesters import Account, Network, Origin, Ourselves, Requester
+from mxisd.model.networks import network_of, site_of
+from mxisd.model.requesters import Account, Network, Ourselves, Requester, Stranger
 from mxisd.model.threepids import EMAIL, MSISDN
-
-MAX_BUCKETS = 100_000
-
-IPV6_SITE = 64
-"""Who has one IPv6 address has as many as this prefix leaves."""
 
 
 class Counted(Enum):
     """What is counted apart."""
 
     ACCOUNT = "messages that one account asks for"
+    TEXTS = "text messages that one account asks for"
     NETWORK = "messages that one network asks for"
-    EMAIL = "messages to one e-mail address"
-    PHONE = "messages to one phone number"
-    COUNTRY = "messages to the phones of one country"
+    SITE = "messages that one /48 of IPv6 asks for"
+    EMAIL = "messages to one e-mail address that one account asks for"
+    EMAIL_IN_ALL = "messages to one e-mail address that a group asks for"
+    PHONE = "messages to one phone number that one account asks for"
+    PHONE_IN_ALL = "messages to one phone number that a group asks for"
+    COUNTRY = "messages to the phones of one country that a group asks for"
+
+
+class Side(Enum):
+    """Whose requests are remembered apart, lest the others' push them out."""
+
+    NEAR = "a homeserver in an internal network, which asks for its users"
+    OWN = "an account of a homeserver that the operator named"
+    OTHERS = "an account of any other homeserver"
+
+
+Count = tuple[Counted, Side, Hashable]
+"""What is counted, and under which key."""
+
+
+@frozen
+class Group:
+    """
+    Requesters that share budgets; what others do never uses up theirs.
+
+    :ivar name: The homeserver, or its network; nothing for all the homeservers together
+        that the operator did not name, since anybody can have as many as they like.
+    """
+
+    side: Side
+    name: str
 
 
 @frozen
@@ -38,10 +62,22 @@ class LimitPolicy:
     :ivar rates: What is not in it has no limit.
     :ivar exempt_networks: Networks that may ask without limit, such as that of a
         homeserver, which asks for all of its users.
+    :ivar homeservers: Each of these is a group of its own.
     """
 
     rates: Mapping[Counted, Rate] = field(factory=dict)
     exempt_networks: Sequence[Network] = ()
+    homeservers: Set[str] = frozenset()
+
+    def group_of(self, requester: Requester) -> Group:
+        """With whom somebody shares budgets."""
+        if isinstance(requester, Account):
+            server = requester.user_id.partition(":")[2]
+            is_named = server in self.homeservers
+            return Group(Side.OWN, server) if is_named else Group(Side.OTHERS, "")
+        if isinstance(requester, Stranger):
+            return Group(Side.NEAR, network_of(requester.origin))
+        return Group(Side.NEAR, "")
 
 
 class Limits:
@@ -50,15 +86,19 @@ class Limits:
     def __init__(
         self, policy: LimitPolicy, clock: IReactorTime, max_buckets: int = MAX_BUCKETS
     ) -> None:
+        """
+        Begin with nothing counted.
+
+        :param max_buckets: For each kind of count on each side.
+        """
         self._policy = policy
         self._clock = clock
         self._max_buckets = max_buckets
-        # The one that was used last is at the end.
-        self._buckets: OrderedDict[tuple[Counted, str], Bucket] = OrderedDict()
+        self._buckets: dict[tuple[Counted, Side], Buckets] = {}
 
     def __len__(self) -> int:
         """How many buckets are remembered."""
-        return len(self._buckets)
+        return sum(map(len, self._buckets.values()))
 
     def count_message(self, requester: Requester, destination: Destination) -> None:
         """
@@ -66,7 +106,8 @@ class Limits:
 
         :raise LimitExceeded: If there were too many.
         """
-        self._count([*self._asking(requester), *_reaching(destination)])
+        counts = [*self._asking(requester), *self._reaching(requester, destination)]
+        self._count(counts, "Too many messages were asked for; try again later.")
 
     def count_request(self, requester: Requester) -> None:
         """
@@ -74,65 +115,82 @@ class Limits:
 
         :raise LimitExceeded: If there were too many.
         """
-        self._count(self._asking(requester))
+        self._count(self._asking(requester), "Too many requests; try again later.")
 
-    def _count(self, counts: Sequence[tuple[Counted, str]]) -> None:
-        counts = [each for each in counts if each[0] in self._policy.rates]
-        wait = max((self._wait(each) for each in counts), default=0.0)
-        if wait > 0:
-            raise LimitExceeded(wait)
-        for each in counts:
-            self._take(each)
+    # --- What is counted --------------------------------------------------------------
 
-    def _asking(self, requester: Requester) -> Sequence[tuple[Counted, str]]:
+    def _asking(self, requester: Requester) -> Sequence[Count]:
         if isinstance(requester, Ourselves):
             return []
-        counts = []
+        counts: list[Count] = []
+        side = self._policy.group_of(requester).side
         if isinstance(requester, Account):
-            counts.append((Counted.ACCOUNT, requester.user_id))
+            counts.append((Counted.ACCOUNT, side, requester.user_id))
         if not requester.origin.is_within(self._policy.exempt_networks):
-            counts.append((Counted.NETWORK, _site(requester.origin)))
+            counts.append((Counted.NETWORK, side, network_of(requester.origin)))
+            counts.append((Counted.SITE, side, site_of(requester.origin)))
         return counts
 
-    def _wait(self, each: tuple[Counted, str]) -> float:
-        bucket = self._buckets.get(each)
-        if bucket is None:
-            return 0.0
-        return bucket.seconds_to_wait(
-            self._policy.rates[each[0]], self._clock.seconds()
-        )
+    def _reaching(
+        self, requester: Requester, destination: Destination
+    ) -> Sequence[Count]:
+        if destination.threepid.medium == EMAIL:
+            return self._reaching_mailbox(requester, destination)
+        if destination.threepid.medium == MSISDN:
+            return self._reaching_phone(requester, destination)
+        return []
 
-    def _take(self, each: tuple[Counted, str]) -> None:
-        rate, now = self._policy.rates[each[0]], self._clock.seconds()
-        bucket = self._buckets.pop(each, None) or Bucket.full(rate, now)
-        self._buckets[each] = bucket.less_one(rate, now)
-        self._forget_some()
-
-    def _forget_some(self) -> None:
-        # Two for one that came: so the full ones at the front go, bit by bit.
-        now = self._clock.seconds()
-        for _ in range(2):
-            oldest = next(iter(self._buckets))
-            rate = self._policy.rates[oldest[0]]
-            is_needless = self._buckets[oldest].is_full(rate, now)
-            if not is_needless and len(self._buckets) <= self._max_buckets:
-                return
-            del self._buckets[oldest]
-
-
-def _reaching(destination: Destination) -> Sequence[tuple[Counted, str]]:
-    address = destination.threepid.address
-    if destination.threepid.medium == EMAIL:
-        return [(Counted.EMAIL, address)]
-    if destination.threepid.medium == MSISDN:
-        return [
-            (Counted.PHONE, address),
-            (Counted.COUNTRY, destination.country or ""),
+    def _reaching_mailbox(
+        self, requester: Requester, destination: Destination
+    ) -> Sequence[Count]:
+        group, mailbox = self._policy.group_of(requester), _mailbox(destination)
+        counts: list[Count] = [
+            (Counted.EMAIL_IN_ALL, group.side, (group.name, mailbox))
         ]
-    return []
+        if isinstance(requester, Account):
+            key = requester.user_id, mailbox
+            counts.append((Counted.EMAIL, group.side, key))
+        return counts
+
+    def _reaching_phone(
+        self, requester: Requester, destination: Destination
+    ) -> Sequence[Count]:
+        group, number = self._policy.group_of(requester), destination.threepid.address
+        counts: list[Count] = [
+            (Counted.PHONE_IN_ALL, group.side, (group.name, number)),
+            (Counted.COUNTRY, group.side, (group.name, destination.country)),
+        ]
+        if isinstance(requester, Account):
+            key = requester.user_id, number
+            counts.append((Counted.TEXTS, group.side, requester.user_id))
+            counts.append((Counted.PHONE, group.side, key))
+        return counts
+
+    # --- Counting ---------------------------------------------------------------------
+
+    def _count(self, counts: Sequence[Count], refusal: str, number: int = 1) -> None:
+        counted = [
+            (self._of(what, side), key)
+            for what, side, key in counts
+            if what in self._policy.rates and key is not None
+        ]
+        wait = max((each.wait(key, number) for each, key in counted), default=0.0)
+        if wait > 0:
+            raise LimitExceeded(wait, refusal)
+        for buckets, key in counted:
+            buckets.take(key, number)
+
+    def _of(self, what: Counted, side: Side) -> Buckets:
+        found = self._buckets.get((what, side))
+        if found is None:
+            rate = self._policy.rates[what]
+            found = Buckets(rate, self._clock, self._max_buckets)
+            self._buckets[what, side] = found
+        return found
 
 
-def _site(origin: Origin) -> str:
-    if isinstance(origin.address, IPv6Address) and not origin.address.ipv4_mapped:
-        return str(ip_network((origin.address, IPV6_SITE), strict=False))
-    return str(origin.address)
+def _mailbox(destination: Destination) -> str:
+    # What follows a plus is the owner's own affair, mostly: bob+1@ and bob+2@ are one
+    # person's, who is sent all of it.
+    local, at, domain = destination.threepid.address.rpartition("@")
+    return (local.partition("+")[0] or local) + at + domain

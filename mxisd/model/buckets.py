@@ -3,6 +3,9 @@
 
 from attrs import frozen
 
+SHORTEST_WAIT = 0.001
+"""Clients are told milliseconds; for less, nobody is sent away."""
+
 
 @frozen
 class Rate:
@@ -16,13 +19,19 @@ class Rate:
     burst: int
     every: float
 
+    @classmethod
+    def hourly(cls, count: int) -> "Rate":
+        """So many at once, and as many in each hour."""
+        return cls(count, 3600 / count)
+
 
 @frozen
 class Bucket:
     """
     How much is left.
 
-    :ivar level: Of the time ``at``; it grows since, up to the burst.
+    :ivar level: Of the time ``at``; it grows since, up to the burst. Below 0 it is a
+        debt.
     """
 
     level: float
@@ -35,20 +44,28 @@ class Bucket:
 
     def refilled(self, rate: Rate, now: float) -> "Bucket":
         """The same bucket, later."""
-        # A clock that was set back takes nothing away.
-        grown = max(now - self.at, 0) / rate.every
-        return Bucket(min(self.level + grown, float(rate.burst)), now)
+        return Bucket(self._level(rate, now), now)
 
     def is_full(self, rate: Rate, now: float) -> bool:
         """Whether it can be forgotten."""
-        return self.refilled(rate, now).level >= rate.burst
+        return self._level(rate, now) >= rate.burst
 
-    def seconds_to_wait(self, rate: Rate, now: float) -> float:
-        """How long until one can be taken; 0 if it can be now."""
-        lacking = 1 - self.refilled(rate, now).level
-        return max(lacking * rate.every, 0.0)
+    def seconds_to_wait(self, rate: Rate, now: float, count: int = 1) -> float:
+        """
+        How long until some can be taken; 0 if they can be now.
 
-    def less_one(self, rate: Rate, now: float) -> "Bucket":
-        """The bucket after one was taken."""
-        refilled = self.refilled(rate, now)
-        return Bucket(refilled.level - 1, refilled.at)
+        Whoever wants more than the bucket ever holds waits until it is full, and then
+        takes on a debt: nobody waits for ever.
+        """
+        lacking = min(count, rate.burst) - self._level(rate, now)
+        wait = lacking * rate.every
+        return wait if wait >= SHORTEST_WAIT else 0.0
+
+    def less(self, rate: Rate, now: float, count: int = 1) -> "Bucket":
+        """The bucket after some were taken."""
+        return Bucket(self._level(rate, now) - count, now)
+
+    def _level(self, rate: Rate, now: float) -> float:
+        # A clock that was set back takes nothing away.
+        grown = max(now - self.at, 0.0) / rate.every
+        return min(self.level + grown, float(rate.burst))

@@ -3,13 +3,11 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.assembly.invitations import invite_policy
-from mxisd.assembly.validation import limit_policy, validation_policy
+from mxisd.assembly.validation import validation_policy
 from mxisd.config.sections import Config
 from mxisd.features.invitations import InvitePolicy
-from mxisd.features.limits import Counted
 from mxisd.features.sender_roles import SenderRoles
 from mxisd.features.validation import ValidationPolicy
-from mxisd.model.buckets import Rate
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import BlockLists
 from tests.config.fakes import loaded
@@ -35,14 +33,6 @@ session:
       allowedCountries: [DE, FR]
       deniedCountries: [FR]
       nextLinkHosts: [App.example.org]
-"""
-LIMITS = """
-limits:
-  account: {burst: 1, every: 10}
-  network: {burst: 2, every: 20, exempt: [10.0.0.0/8]}
-  email: {burst: 3, every: 30}
-  phone: {burst: 4, every: 40}
-  country: {burst: 5, every: 50}
 """
 
 
@@ -99,24 +89,3 @@ class ValidationPolicyTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """Everybody may prove everything."""
         self.assertEqual(validation_policy(config()), ValidationPolicy())
-
-
-class LimitPolicyTests(SynchronousTestCase):
-    def test_every_key(self) -> None:
-        """Each bucket has its own rate."""
-        policy = limit_policy(config(LIMITS).limits)
-        expected = {
-            Counted.ACCOUNT: Rate(1, 10),
-            Counted.NETWORK: Rate(2, 20),
-            Counted.EMAIL: Rate(3, 30),
-            Counted.PHONE: Rate(4, 40),
-            Counted.COUNTRY: Rate(5, 50),
-        }
-        self.assertEqual(policy.rates, expected)
-        self.assertEqual([str(each) for each in policy.exempt_networks], ["10.0.0.0/8"])
-
-    def test_everything_is_limited(self) -> None:
-        """Unless the operator wants no limits."""
-        self.assertEqual(set(limit_policy(config().limits).rates), set(Counted))
-        none = limit_policy(config("limits: {enabled: false}").limits)
-        self.assertEqual(none.rates, {})

@@ -1,4 +1,4 @@
-"""How many messages people may ask for."""
+"""How much people may ask for."""
 
 from ipaddress import ip_address
 from typing import Any
@@ -32,6 +32,11 @@ def account(name: str, address: str = "192.0.2.1") -> Account:
     return Account(f"@{name}:example.org", origin(address))
 
 
+def user(name: str, address: str = "192.0.2.1") -> Account:
+    """Somebody with an account of a homeserver that nobody named."""
+    return Account(f"@{name}:elsewhere.org", origin(address))
+
+
 def somebody(number: int) -> Destination:
     """An e-mail address."""
     return mailbox(f"{number}@example.org")
@@ -46,6 +51,7 @@ class LimitsTests(SynchronousTestCase):
     def limits(self, rates: Any = None, **more: Any) -> Limits:
         """Limits of three at once and one more each minute."""
         three = Rate(3, 60)
+        more = {"homeservers": {"example.org"}, **more}
         policy = LimitPolicy(rates or dict.fromkeys(Counted, three), **more)
         return Limits(policy, self.clock)
 
@@ -61,23 +67,72 @@ class LimitsTests(SynchronousTestCase):
         return len(destinations)
 
     def test_an_address_is_protected(self) -> None:
-        """Whoever asks, and from wherever; another address is another matter."""
+        """Whichever account asks, and from wherever; other addresses have their own."""
         limits = self.limits()
         for number in range(3):
-            limits.count_message(stranger(f"192.0.2.{number}"), ALICE)
-        for requester in (stranger("198.51.100.1"), account("bob"), Ourselves()):
-            self.assertEqual(self.passed(limits, requester, ALICE), 0)
-        self.assertEqual(self.passed(limits, stranger(), somebody(1)), 1)
+            limits.count_message(account(f"{number}", f"192.0.2.{number}"), ALICE)
+        self.assertEqual(self.passed(limits, account("bob", "198.51.100.1"), ALICE), 0)
+        self.assertEqual(self.passed(limits, account("bob"), somebody(1)), 1)
+
+    def test_groups_have_their_own_budgets(self) -> None:
+        """
+        What one group uses up, the others still have.
+
+        A group is a homeserver that the operator named, one in an internal network, or
+        all others together.
+        """
+        groups: list[tuple[Requester, Requester]] = [
+            (account("bob"), account("carol", "192.0.2.2")),
+            (user("bob"), Account("@carol:another.org", origin("192.0.2.2"))),
+            (stranger("10.0.0.1"), stranger("10.0.0.1")),
+            (stranger("10.0.0.2"), stranger("10.0.0.2")),
+        ]
+        other = dialled("GB", "07700900002")
+        shared: list[tuple[Counted, Destination, Destination]] = [
+            (Counted.EMAIL_IN_ALL, ALICE, ALICE),
+            (Counted.PHONE_IN_ALL, PHONE, PHONE),
+            (Counted.COUNTRY, PHONE, other),
+        ]
+        for what, destination, same in shared:
+            limits = self.limits({what: Rate(2, 60)})
+            for one, another in groups:
+                self.assertEqual(self.passed(limits, one, *[destination] * 9), 2)
+                self.assertEqual(self.passed(limits, another, same), 0)
+
+    def test_no_account_locks_an_owner_out(self) -> None:
+        """One account may ask for less than all of a homeserver together."""
+        for own, all_, destination in (
+            (Counted.EMAIL, Counted.EMAIL_IN_ALL, ALICE),
+            (Counted.PHONE, Counted.PHONE_IN_ALL, PHONE),
+        ):
+            limits = self.limits({own: Rate(2, 60), all_: Rate(5, 60)})
+            for _ in range(100):
+                self.passed(limits, account("eve"), destination)
+                self.clock.advance(60)
+            self.assertEqual(self.passed(limits, account("eve"), *[destination] * 9), 2)
+            alice = account("alice", "192.0.2.2")
+            self.assertEqual(self.passed(limits, alice, *[destination] * 9), 2)
+
+    def test_no_account_uses_up_a_country(self) -> None:
+        """However many numbers it asks for."""
+        limits = self.limits(
+            {Counted.TEXTS: Rate(2, 600), Counted.COUNTRY: Rate(9, 60)}
+        )
+        numbers = [dialled("GB", f"0770090000{number}") for number in range(9)]
+        self.assertEqual(self.passed(limits, account("eve"), *numbers), 2)
+        self.assertEqual(self.passed(limits, account("eve"), *[ALICE] * 9), 9)
+        self.assertEqual(self.passed(limits, account("bob"), *numbers), 2)
 
     def test_it_is_told_when_to_come_back(self) -> None:
         """And then it works, once."""
         limits = self.limits()
-        self.assertEqual(self.passed(limits, Ourselves(), *[ALICE] * 4), 3)
+        self.assertEqual(self.passed(limits, account("bob"), *[ALICE] * 4), 3)
         error = self.assertRaises(
-            LimitExceeded, limits.count_message, Ourselves(), ALICE
+            LimitExceeded, limits.count_message, account("bob"), ALICE
         )
+        self.assertIn("messages", str(error))
         self.clock.advance(error.retry_after)
-        self.assertEqual(self.passed(limits, Ourselves(), ALICE, ALICE), 1)
+        self.assertEqual(self.passed(limits, account("bob"), ALICE, ALICE), 1)
 
     def test_a_refused_message_is_not_counted(self) -> None:
         """Neither where it was too much, nor elsewhere."""
@@ -99,8 +154,13 @@ class LimitsTests(SynchronousTestCase):
         for number in range(3):
             limits.count_message(account(f"{number}"), somebody(number))
         self.assertEqual(self.passed(limits, account("bob"), ALICE), 0)
-        self.assertEqual(self.passed(limits, stranger(), ALICE), 0)
-        self.assertEqual(self.passed(limits, stranger("192.0.2.2"), ALICE), 1)
+        self.assertEqual(self.passed(limits, account("bob", "192.0.2.2"), ALICE), 1)
+
+    def test_a_shared_network(self) -> None:
+        """Who has an account elsewhere takes nothing from our own users there."""
+        limits = self.limits({Counted.NETWORK: Rate(1, 60)})
+        for requester in (user("bob"), account("bob"), stranger()):
+            self.assertEqual(self.passed(limits, requester, ALICE, ALICE), 1)
 
     def test_an_ipv6_network_is_one(self) -> None:
         """Its owner has more addresses than we can count; IPv4 inside is IPv4."""
@@ -111,11 +171,21 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual(self.passed(limits, stranger("::ffff:192.0.2.1"), ALICE), 1)
         self.assertEqual(self.passed(limits, stranger("::ffff:192.0.2.2"), ALICE), 1)
 
+    def test_an_ipv6_site_is_one(self) -> None:
+        """Who has a /48 has 65536 networks, and a few of them count as few."""
+        limits = self.limits({Counted.NETWORK: Rate(1, 60), Counted.SITE: Rate(3, 60)})
+        asking = [user("eve", f"2001:db8:1:{number}::1") for number in range(9)]
+        passed = sum(self.passed(limits, each, ALICE) for each in asking)
+        self.assertEqual(passed, 3)
+        self.assertEqual(self.passed(limits, user("bob", "2001:db8:2::1"), ALICE), 1)
+
     def test_some_networks_are_exempt(self) -> None:
         """A homeserver asks for all its users; a forged header does not help."""
-        rates = {Counted.NETWORK: Rate(1, 60)}
-        limits = self.limits(rates, exempt_networks=networks("192.0.2.0/24"))
-        self.assertEqual(self.passed(limits, stranger(), *[ALICE] * 9), 9)
+        rates = {Counted.NETWORK: Rate(1, 60), Counted.SITE: Rate(1, 60)}
+        exempt = networks("192.0.2.0/24", "2001:db8::/32")
+        limits = self.limits(rates, exempt_networks=exempt)
+        for address in ("192.0.2.1", "2001:db8::1"):
+            self.assertEqual(self.passed(limits, stranger(address), *[ALICE] * 9), 9)
         liar = Stranger(origin("192.0.2.1", is_claimed=True))
         self.assertEqual(self.passed(limits, liar, ALICE, ALICE), 1)
 
@@ -130,9 +200,20 @@ class LimitsTests(SynchronousTestCase):
 
     def test_a_number_is_counted(self) -> None:
         """Apart from e-mail addresses."""
-        limits = self.limits({Counted.PHONE: Rate(3, 60)})
+        limits = self.limits({Counted.PHONE_IN_ALL: Rate(3, 60)})
         self.assertEqual(self.passed(limits, Ourselves(), *[PHONE] * 9), 3)
         self.assertEqual(self.passed(limits, Ourselves(), *[ALICE] * 9), 9)
+
+    def test_a_mailbox_is_counted(self) -> None:
+        """What follows a plus leads to the same one; elsewhere it is another."""
+        for same in ("alice+1@example.org", "alice+@example.org", "alice@example.org"):
+            limits = self.limits({Counted.EMAIL: Rate(1, 60)})
+            self.assertEqual(self.passed(limits, account("eve"), ALICE), 1)
+            self.assertEqual(self.passed(limits, account("eve"), mailbox(same)), 0)
+        limits = self.limits({Counted.EMAIL_IN_ALL: Rate(1, 60)})
+        others = ["alice+1@a.org", "+@a.org", "+1@a.org", "al@a.org", "alice@b.org"]
+        for other in others:
+            self.assertEqual(self.passed(limits, account("eve"), mailbox(other)), 1)
 
     def test_without_rates_there_is_no_limit(self) -> None:
         """Nothing is counted, nothing remembered."""
@@ -140,21 +221,22 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual(self.passed(limits, stranger(), *[ALICE] * 99), 99)
         self.assertEqual(len(limits), 0)
 
-    def test_memory_is_bounded(self) -> None:
-        """However many are counted, the newest ones are remembered."""
-        policy = LimitPolicy({Counted.EMAIL: Rate(1, 60)})
+    def test_a_flood_pushes_out_nothing_else(self) -> None:
+        """What many networks, accounts or addresses cause is remembered on its own."""
+        policy = LimitPolicy(dict.fromkeys(Counted, Rate(1, 60)), (), {"example.org"})
         limits = Limits(policy, self.clock, max_buckets=100)
-        for number in range(1000):
-            limits.count_message(Ourselves(), somebody(number))
-        self.assertEqual(len(limits), 100)
-        self.assertEqual(self.passed(limits, Ourselves(), somebody(950)), 0)
-
-    def test_what_was_long_ago_is_forgotten(self) -> None:
-        """Full buckets go, bit by bit, while others come."""
-        limits = self.limits({Counted.EMAIL: Rate(1, 60)})
-        for number in range(100):
-            limits.count_message(Ourselves(), somebody(number))
-        self.clock.advance(3600)
-        for number in range(100, 160):
-            limits.count_message(Ourselves(), somebody(number))
-        self.assertLessEqual(len(limits), 60)
+        limits.count_message(account("alice"), ALICE)
+        limits.count_message(account("bob", "192.0.2.2"), PHONE)
+        near = stranger("10.0.0.1")
+        limits.count_message(near, ALICE)
+        for number in range(500):
+            eve = user(f"eve{number}", f"2001:db8:{number}::1")
+            limits.count_message(eve, somebody(number))
+        for requester, destination in (
+            (account("alice", "192.0.2.9"), somebody(1000)),
+            (account("mallory"), somebody(1000)),
+            (account("mallory", "192.0.2.9"), ALICE),
+            (account("mallory", "192.0.2.9"), PHONE),
+            (near, somebody(1000)),
+        ):
+            self.assertEqual(self.passed(limits, requester, destination), 0)

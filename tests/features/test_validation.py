@@ -58,7 +58,7 @@ class ValidationTestCase(SynchronousTestCase):
 
     def restart(self, **policy: Any) -> None:
         """Make it again, with another policy."""
-        limits = Limits(LimitPolicy({Counted.EMAIL: Rate(5, 60)}), self.clock)
+        limits = Limits(LimitPolicy({Counted.EMAIL_IN_ALL: Rate(5, 60)}), self.clock)
         self.validation = Validation(
             ValidationPolicy(**policy),
             self.records,

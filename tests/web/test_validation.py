@@ -207,6 +207,17 @@ class RefusalTests(ValidationTestCase):
         self.assertEqual(answer.content["retry_after_ms"], 59_750)
         self.assertEqual({**answer.headers, **CORS}, answer.headers)
 
+    def test_a_homeserver_takes_nothing_from_accounts(self) -> None:
+        """What it asked for by v1 is counted apart."""
+        for medium in ("email", "msisdn"):
+            for attempt in range(5):
+                answer = self.request(V1, medium, send_attempt=attempt)
+                self.assertEqual(answer.status, 200)
+            answer = self.request(V1, medium, send_attempt=9)
+            self.assert_refused(answer, 429, "M_LIMIT_EXCEEDED")
+            answer = self.request(V2, medium, client_secret="other")
+            self.assertEqual(answer.status, 200)
+
     def test_wrong_tokens(self) -> None:
         """Ten are called wrong, then there is no session; each is no success."""
         given = self.begun()

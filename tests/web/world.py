@@ -243,8 +243,8 @@ class World:
     def _limits(self) -> Limits:
         rates = {
             Counted.ACCOUNT: Rate(20, 60),
-            Counted.EMAIL: Rate(5, 60),
-            Counted.PHONE: Rate(5, 60),
+            Counted.EMAIL_IN_ALL: Rate(5, 60),
+            Counted.PHONE_IN_ALL: Rate(5, 60),
         }
         return Limits(LimitPolicy(rates), self.clock)
 
