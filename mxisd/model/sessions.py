@@ -21,7 +21,7 @@ LIFE_MS = 24 * 3600 * 1000
 KEPT_MS = 5 * LIFE_MS
 """How long it is remembered, so that late comers learn that it is over."""
 
-MAX_WRONG_TOKENS = 10
+MAX_WRONG_TOKENS = 5
 """Six digits can be guessed; so many wrong ones close a session."""
 
 

@@ -285,8 +285,8 @@ class SubmitTests(ValidationTestCase):
         self.assertEqual(self.successResultOf(self.submit(self.sid)), first)
 
     def test_wrong_tokens_close_a_session(self) -> None:
-        """After ten, the right one finds nothing; a new request begins anew."""
-        for _ in range(10):
+        """After five, the right one finds nothing; a new request begins anew."""
+        for _ in range(5):
             self.failureResultOf(self.submit(self.sid, Secret("0")), TokenIncorrect)
         self.failureResultOf(self.submit(self.sid), NoValidSession)
         with self.assertRaises(NoValidSession):

@@ -102,10 +102,10 @@ class TokenTests(SynchronousTestCase):
             expected = WrongToken(evolve(SENT, wrong_tokens=1))
             self.assertEqual(self.submit(SENT, token), expected)
 
-    def test_ten_wrong_tokens_close_a_session(self) -> None:
-        """The tenth is called wrong; then even the right one finds no session."""
+    def test_five_wrong_tokens_close_a_session(self) -> None:
+        """The fifth is called wrong; then even the right one finds no session."""
         session = SENT
-        for _ in range(10):
+        for _ in range(5):
             outcome = self.submit(session, "0")
             assert isinstance(outcome, WrongToken)
             session = outcome.session

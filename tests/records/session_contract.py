@@ -8,6 +8,7 @@ from zope.interface.verify import verifyObject
 
 from mxisd.model.secret import Secret
 from mxisd.model.sessions import (
+    MAX_WRONG_TOKENS,
     NoSession,
     ValidationSession,
     WrongToken,
@@ -110,7 +111,7 @@ class SessionsContract:
         guesses = [Deferred.fromCoroutine(self.judge(f"{n}")) for n in range(30)]
         outcomes = await gatherResults(guesses)
         wrong = [each for each in outcomes if isinstance(each, WrongToken)]
-        self.assertEqual(len(wrong), 10)
+        self.assertEqual(len(wrong), MAX_WRONG_TOKENS)
         self.assertEqual(await self.judge("token"), NoSession())
 
     async def test_old_sessions_are_purged(self) -> None:

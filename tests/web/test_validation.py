@@ -219,9 +219,9 @@ class RefusalTests(ValidationTestCase):
             self.assertEqual(answer.status, 200)
 
     def test_wrong_tokens(self) -> None:
-        """Ten are called wrong, then there is no session; each is no success."""
+        """Five are called wrong, then there is no session; each is no success."""
         given = self.begun()
-        for _ in range(10):
+        for _ in range(5):
             answer = self.submit(given | {"token": "0"})
             self.assert_refused(answer, 400, "M_TOKEN_INCORRECT")
             self.assertIs(answer.content["success"], False)
