@@ -53,6 +53,7 @@ storage: {{provider: {{sqlite: {{database: records.db}}}}}}
 logging: {{access: access.log}}
 dns: {{overwrite: {{homeserver: {{federation: [
   {{name: {domain}, value: 'http://127.0.0.1:{homeserver_port}'}}]}}}}}}
+limits: {{lookup: {{perAccount: 0}}}}
 stores: [{{name: people, type: bench, people: {people}, blocks: blocked}}]
 """
 

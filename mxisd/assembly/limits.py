@@ -42,7 +42,12 @@ def _rates(section: LimitsSection) -> Mapping[Counted, Rate]:
         Counted.PHONE: phone,
         Counted.PHONE_IN_ALL: _in_all(phone),
         Counted.COUNTRY: Rate(section.country.burst, section.country.every),
+        **_lookup_rates(section.lookup.per_account),
     }
+
+
+def _lookup_rates(per_account: int) -> Mapping[Counted, Rate]:
+    return {Counted.LOOKUPS: Rate.hourly(per_account)} if per_account else {}
 
 
 def _in_all(rate: Rate) -> Rate:

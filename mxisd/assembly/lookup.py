@@ -11,6 +11,7 @@ from mxisd.config.lookups import RotationPolicy
 from mxisd.config.sections import Config
 from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.features.hash_sources import Sources
+from mxisd.features.limits import Limits
 from mxisd.features.lookup import Lookup, LookupPolicy
 from mxisd.model.hashing import NONE, PepperPolicy
 from mxisd.ports import IBindingRecords
@@ -79,7 +80,10 @@ def _hashed_bindings(config: Config, database: Database) -> IBindingRecords:
 
 
 def make_lookup(
-    base: Base, stores: Sequence[NamedStore], hashes: HashIndex | NoHashes
+    base: Base,
+    stores: Sequence[NamedStore],
+    hashes: HashIndex | NoHashes,
+    limits: Limits,
 ) -> Lookup:
     """Make what answers lookups."""
     settings, hashing = base.config.lookup, base.config.hashing
@@ -91,4 +95,6 @@ def make_lookup(
         bulk_enabled=settings.bulk.enabled,
     )
     found = resolver(base, stores)
-    return Lookup(policy, found, hashes, base.key_ring, base.reactor, base.portions)
+    return Lookup(
+        policy, found, hashes, base.key_ring, base.reactor, limits, base.portions
+    )

@@ -54,7 +54,8 @@ def make_site(
 def _features(
     base: Base, stores: Sequence[NamedStore], hashes: HashIndex | NoHashes
 ) -> Features:
-    lookup, limits = make_lookup(base, stores, hashes), make_limits(base)
+    limits = make_limits(base)
+    lookup = make_lookup(base, stores, hashes, limits)
     accounts, validation = make_accounts(base), make_validation(base, limits)
     senders = make_sender_roles(base, stores)
     invitations = make_invitations(base, lookup, limits, senders)

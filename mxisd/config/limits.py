@@ -85,6 +85,23 @@ class CountryLimitSection:
     every: Duration = _every(120)
 
 
+def _lookups(value: int) -> None:
+    if value < 0:
+        raise ValueError("a number of addresses, or 0 for no limit")
+
+
+@frozen(kw_only=True)
+class LookupLimitSection:
+    """Lookups of v2, counted in addresses."""
+
+    per_account: int = option(
+        "Addresses that one account may look up at once, and again in each hour; 0 for "
+        "no limit. v1 lookups, which have no account, are not counted.",
+        100_000,
+        check=_lookups,
+    )
+
+
 @frozen(kw_only=True)
 class LimitsSection:
     """How much people may ask for, and be sent."""
@@ -96,3 +113,4 @@ class LimitsSection:
     email: EmailLimitSection = option("By e-mail address.", EmailLimitSection)
     phone: PhoneLimitSection = option("By phone number.", PhoneLimitSection)
     country: CountryLimitSection = option("By country.", CountryLimitSection)
+    lookup: LookupLimitSection = option("Lookups.", LookupLimitSection)

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -49,8 +50,7 @@ class Buckets:
 
     def _forget_some(self, now: float) -> None:
         # Two for one that came: so the full ones at the front go, bit by bit.
-        for _ in range(2):
-            oldest, bucket = next(iter(self._buckets.items()))
+        for oldest, bucket in list(islice(self._buckets.items(), 2)):
             is_needless = bucket.is_full(self._rate, now)
             if not is_needless and len(self._buckets) <= self._max_buckets:
                 return

@@ -27,6 +27,7 @@ class Counted(Enum):
     PHONE = "messages to one phone number that one account asks for"
     PHONE_IN_ALL = "messages to one phone number that a group asks for"
     COUNTRY = "messages to the phones of one country that a group asks for"
+    LOOKUPS = "addresses that one account looks up"
 
 
 class Side(Enum):
@@ -72,12 +73,17 @@ class LimitPolicy:
     def group_of(self, requester: Requester) -> Group:
         """With whom somebody shares budgets."""
         if isinstance(requester, Account):
-            server = requester.user_id.partition(":")[2]
-            is_named = server in self.homeservers
-            return Group(Side.OWN, server) if is_named else Group(Side.OTHERS, "")
+            side = self.side_of(requester)
+            return Group(side, _server(requester) if side is Side.OWN else "")
         if isinstance(requester, Stranger):
             return Group(Side.NEAR, network_of(requester.origin))
         return Group(Side.NEAR, "")
+
+    def side_of(self, requester: Requester) -> Side:
+        """With whom somebody is remembered."""
+        if not isinstance(requester, Account):
+            return Side.NEAR
+        return Side.OWN if _server(requester) in self.homeservers else Side.OTHERS
 
 
 class Limits:
@@ -117,13 +123,25 @@ class Limits:
         """
         self._count(self._asking(requester), "Too many requests; try again later.")
 
+    def count_lookup(self, requester: Requester, addresses: int) -> None:
+        """
+        Count addresses that an account looks up; networks may look up without limit.
+
+        :raise LimitExceeded: If there were too many.
+        """
+        if isinstance(requester, Account):
+            side = self._policy.side_of(requester)
+            counts = [(Counted.LOOKUPS, side, requester.user_id)]
+            refusal = "Too many addresses were looked up; try again later."
+            self._count(counts, refusal, addresses)
+
     # --- What is counted --------------------------------------------------------------
 
     def _asking(self, requester: Requester) -> Sequence[Count]:
         if isinstance(requester, Ourselves):
             return []
         counts: list[Count] = []
-        side = self._policy.group_of(requester).side
+        side = self._policy.side_of(requester)
         if isinstance(requester, Account):
             counts.append((Counted.ACCOUNT, side, requester.user_id))
         if not requester.origin.is_within(self._policy.exempt_networks):
@@ -187,6 +205,10 @@ class Limits:
             found = Buckets(rate, self._clock, self._max_buckets)
             self._buckets[what, side] = found
         return found
+
+
+def _server(account: Account) -> str:
+    return account.user_id.partition(":")[2]
 
 
 def _mailbox(destination: Destination) -> str:

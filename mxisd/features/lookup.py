@@ -14,6 +14,7 @@ from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
 from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable, Unavailable
+from mxisd.features.limits import Limits
 from mxisd.model.associations import Association
 from mxisd.model.hashing import NONE, SHA256, lookup_digest
 from mxisd.model.identifiers import UserId
@@ -91,6 +92,7 @@ class Lookup:
         hashes: Hashes,
         key_ring: IKeyRing,
         clock: IReactorTime,
+        limits: Limits,
         portions: Portions | None = None,
     ) -> None:
         """
@@ -103,6 +105,7 @@ class Lookup:
         self._hashes = hashes
         self._key_ring = key_ring
         self._clock = clock
+        self._limits = limits
         self._portions = portions or Portions(clock)
 
     def hash_details(self) -> HashDetails:
@@ -119,15 +122,19 @@ class Lookup:
             offered = ", ".join(self._policy.algorithms)
             raise InvalidParam(f"The algorithm is not one of {offered}.")
 
-    def by_hash(self, pepper: str, hashes: Sequence[str]) -> Mapping[str, str]:
+    def by_hash(
+        self, pepper: str, hashes: Sequence[str], requester: Requester
+    ) -> Mapping[str, str]:
         """
         Find users by lookup hash; no store is asked.
 
         :param hashes: As the client sent them; malformed ones match nothing.
         :return: User IDs by the client's own strings.
         :raise InvalidPepper: If the pepper is not served any more.
+        :raise LimitExceeded: If the requester looks up too many addresses.
         """
         self._require_pepper(SHA256, pepper)
+        self._limits.count_lookup(requester, len(hashes))
         digests = digests_of(hashes)
         found = self._hashes.find(pepper, list(digests.values()))
         if not found:
@@ -135,7 +142,7 @@ class Lookup:
         return {text: found[d] for text, d in digests.items() if d in found}
 
     async def many_by_hash(
-        self, pepper: str, hashes: Sequence[str]
+        self, pepper: str, hashes: Sequence[str], requester: Requester
     ) -> Mapping[str, str]:
         """
         The same for more than :data:`MANY_HASHES`; others have their turn meanwhile.
@@ -143,6 +150,7 @@ class Lookup:
         :raise InvalidPepper: Also if the pepper ceases to be served in between.
         """
         self._require_pepper(SHA256, pepper)
+        self._limits.count_lookup(requester, len(hashes))
         digests: dict[str, bytes] = {}
         found: dict[bytes, str] = {}
 
@@ -181,8 +189,10 @@ class Lookup:
 
         :return: User IDs by the client's own strings.
         :raise InvalidPepper: If the pepper is not served any more.
+        :raise LimitExceeded: If the requester looks up too many addresses.
         """
         self._require_pepper(NONE, pepper)
+        self._limits.count_lookup(requester, len(addresses))
         spelled = list(dict.fromkeys(addresses))
         users = await self._users(_split, spelled, requester)
         return {text: user for text, user in zip(spelled, users, strict=True) if user}

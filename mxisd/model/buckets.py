@@ -67,5 +67,7 @@ class Bucket:
 
     def _level(self, rate: Rate, now: float) -> float:
         # A clock that was set back takes nothing away.
-        grown = max(now - self.at, 0.0) / rate.every
-        return min(self.level + grown, float(rate.burst))
+        if now <= self.at:
+            return self.level
+        level = self.level + (now - self.at) / rate.every
+        return level if level < rate.burst else float(rate.burst)

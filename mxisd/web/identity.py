@@ -92,12 +92,15 @@ class LookupEndpoints:
         if request.algorithm == NONE:
             return self._search_in_clear(request, call.requester)
         if len(request.addresses) > MANY_HASHES:
-            return self._search_many_by_hash(request)
-        found = self.lookup.by_hash(request.pepper, request.addresses)
+            return self._search_many_by_hash(request, call.requester)
+        found = self.lookup.by_hash(request.pepper, request.addresses, call.requester)
         return messages.mappings(found)
 
-    async def _search_many_by_hash(self, request: messages.LookupRequest) -> Reply:
-        found = await self.lookup.many_by_hash(request.pepper, request.addresses)
+    async def _search_many_by_hash(
+        self, request: messages.LookupRequest, requester: Requester
+    ) -> Reply:
+        pepper, hashes = request.pepper, request.addresses
+        found = await self.lookup.many_by_hash(pepper, hashes, requester)
         return messages.mappings(found)
 
     async def _search_in_clear(

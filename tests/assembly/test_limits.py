@@ -15,6 +15,7 @@ limits:
   phone: {burst: 4, every: 40}
   country: {burst: 5, every: 50}
   texts: {burst: 6, every: 60}
+  lookup: {perAccount: 7200}
 """
 
 
@@ -38,6 +39,7 @@ class LimitPolicyTests(SynchronousTestCase):
             Counted.PHONE: Rate(4, 40),
             Counted.PHONE_IN_ALL: Rate(16, 40),
             Counted.COUNTRY: Rate(5, 50),
+            Counted.LOOKUPS: Rate(7200, 0.5),
         }
         self.assertEqual(made.rates, expected)
         self.assertEqual([str(each) for each in made.exempt_networks], ["10.0.0.0/8"])
@@ -46,6 +48,11 @@ class LimitPolicyTests(SynchronousTestCase):
         """Unless the operator wants no limits."""
         self.assertEqual(set(policy().rates), set(Counted))
         self.assertEqual(policy("limits: {enabled: false}").rates, {})
+
+    def test_lookups_without_limit(self) -> None:
+        """They alone; 0 says so."""
+        rates = policy("limits: {lookup: {perAccount: 0}}").rates
+        self.assertEqual(set(Counted) - set(rates), {Counted.LOOKUPS})
 
     def test_homeservers_with_budgets_of_their_own(self) -> None:
         """Those that the operator named, if they may register at all."""

@@ -21,9 +21,15 @@ class LimitsSectionTests(SynchronousTestCase):
         bursts = [limits.account.burst, limits.network.burst, limits.email.burst]
         bursts += [limits.phone.burst, limits.country.burst, limits.texts.burst]
         self.assertGreaterEqual(min(bursts), 5)
+        self.assertEqual(limits.lookup.per_account, 100_000)
 
     def test_limits_let_something_through(self) -> None:
         """Nothing at all is not a limit."""
         for key in ("account", "texts", "network", "email", "phone", "country"):
             for value in ("{burst: 0}", "{every: 0}"):
                 self.assertIn("more than 0", self.refused(f"{{{key}: {value}}}"))
+
+    def test_lookups_may_have_none(self) -> None:
+        """But nobody has less than nothing."""
+        text = self.refused("{lookup: {perAccount: -1}}")
+        self.assertIn("0 for no limit", text)

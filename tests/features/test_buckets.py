@@ -21,6 +21,11 @@ class BucketsTests(SynchronousTestCase):
         self.assertEqual(self.buckets.wait("a", 2), 120)
         self.assertEqual(self.buckets.wait("b", 2), 0)
 
+    def test_nothing_is_taken(self) -> None:
+        """Which leaves nothing to remember."""
+        self.buckets.take("a", 0)
+        self.assertEqual((len(self.buckets), self.buckets.wait("a", 2)), (0, 0))
+
     def test_memory_is_bounded(self) -> None:
         """However many are counted, the newest ones are remembered."""
         for number in range(1000):

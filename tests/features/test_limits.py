@@ -215,6 +215,22 @@ class LimitsTests(SynchronousTestCase):
         for other in others:
             self.assertEqual(self.passed(limits, account("eve"), mailbox(other)), 1)
 
+    def test_lookups_are_counted_in_addresses(self) -> None:
+        """By account, whatever its network; a full bucket gives more than it holds."""
+        limits = self.limits({Counted.LOOKUPS: Rate.hourly(1000)})
+        limits.count_lookup(account("bob"), 10_000)
+        limits.count_lookup(account("carol"), 999)
+        for requester, count, seconds in (
+            (account("bob", "192.0.2.2"), 1, 9001 * 3.6),
+            (account("carol"), 2, 3.6),
+        ):
+            error = self.assertRaises(
+                LimitExceeded, limits.count_lookup, requester, count
+            )
+            self.assertAlmostEqual(error.retry_after, seconds)
+        self.clock.advance(10 * 3600)
+        limits.count_lookup(account("bob"), 10_000)
+
     def test_without_rates_there_is_no_limit(self) -> None:
         """Nothing is counted, nothing remembered."""
         limits = Limits(LimitPolicy(), self.clock)

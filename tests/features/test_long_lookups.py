@@ -6,11 +6,13 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.errors import DeadlineExceeded, InvalidPepper
+from mxisd.errors import DeadlineExceeded, InvalidPepper, LimitExceeded
+from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import MANY_HASHES, Lookup, LookupPolicy
+from mxisd.model.buckets import Rate
 from mxisd.model.hashing import lookup_digest, lookup_hash
 from mxisd.model.identifiers import UserId
-from mxisd.model.requesters import Ourselves
+from mxisd.model.requesters import Account, Origin, Ourselves
 from mxisd.model.threepids import MSISDN, canonical
 from mxisd.portions import PORTION_SECONDS, STEP
 from mxisd.ports import Resolution
@@ -22,6 +24,7 @@ PEPPER = "matrixrocks"
 TIMEOUT = 10.0
 COUNT = 2000
 STEPS_AT_A_STRETCH = 4
+EVE = Account("@eve:example.org", Origin(None))
 
 
 def phone(number: int) -> str:
@@ -52,8 +55,9 @@ class LongLookupTests(SynchronousTestCase):
             recursion_networks=(),
             bulk_enabled=True,
         )
+        limits = Limits(LimitPolicy({Counted.LOOKUPS: Rate(COUNT, 3600)}), self.clock)
         self.lookup = Lookup(
-            policy, self.resolver, self.hashes, MarkingKeyRing(), self.clock
+            policy, self.resolver, self.hashes, MarkingKeyRing(), self.clock, limits
         )
 
     def begin(self, looking: Coroutine[Any, Any, Any]) -> "Deferred[Any]":
@@ -97,20 +101,28 @@ class LongLookupTests(SynchronousTestCase):
         """Those who are known, by the client's own strings."""
         hashes = [lookup_hash(phone(n), MSISDN, PEPPER) for n in range(COUNT)]
         hashes[MANY_HASHES + 1] = "malformed"
-        running = self.begin(self.lookup.many_by_hash(PEPPER, hashes))
+        running = self.begin(self.lookup.many_by_hash(PEPPER, hashes, EVE))
         self.assert_took_turns(running, COUNT)
         expected = {hashes[n]: user(n) for n in range(0, COUNT, 2)}
         self.assertEqual(self.successResultOf(running), expected)
 
     def test_by_hash_with_a_pepper_that_is_over(self) -> None:
         """Before it begins, and before it ends."""
-        looking = self.lookup.many_by_hash("old", ["x"])
+        looking = self.lookup.many_by_hash("old", ["x"], EVE)
         self.failureResultOf(Deferred.fromCoroutine(looking), InvalidPepper)
         hashes = [lookup_hash(phone(n), MSISDN, PEPPER) for n in range(COUNT)]
-        running = self.begin(self.lookup.many_by_hash(self.hashes.former, hashes))
+        looking = self.lookup.many_by_hash(self.hashes.former, hashes, EVE)
+        running = self.begin(looking)
         self.hashes.former = "another"
         self.clock.turns(running)
         self.failureResultOf(running, InvalidPepper)
+
+    def test_by_hash_more_than_the_account_may(self) -> None:
+        """They are counted before anything is looked up."""
+        hashes = ["x"] * COUNT
+        self.clock.turns(self.begin(self.lookup.many_by_hash(PEPPER, hashes, EVE)))
+        again = Deferred.fromCoroutine(self.lookup.many_by_hash(PEPPER, hashes, EVE))
+        self.failureResultOf(again, LimitExceeded)
 
     def test_a_client_that_hangs_up(self) -> None:
         """Nothing more is read for it, and no store is asked."""

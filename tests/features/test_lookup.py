@@ -7,10 +7,18 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable, Unavailable
+from mxisd.errors import (
+    InvalidParam,
+    InvalidPepper,
+    LimitExceeded,
+    StoreUnavailable,
+    Unavailable,
+)
+from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import HashDetails, Lookup, LookupPolicy
+from mxisd.model.buckets import Rate
 from mxisd.model.hashing import lookup_digest, lookup_hash
-from mxisd.model.requesters import Origin, Ourselves, Stranger
+from mxisd.model.requesters import Account, Origin, Ourselves, Stranger
 from mxisd.model.settings import networks
 from mxisd.ports import Resolution
 from tests.features.doubles import FixedHashes, MarkingKeyRing
@@ -19,6 +27,11 @@ from tests.resolver.doubles import BOB, BOB_ID, EVE, RecordingResolver
 NEAR = Stranger(Origin(ip_address("10.1.2.3")))
 FAR = Stranger(Origin(ip_address("203.0.113.9")))
 PEPPER = "matrixrocks"
+
+
+def account(name: str) -> Account:
+    """Somebody with an account."""
+    return Account(f"@{name}:example.org", FAR.origin)
 
 
 class StartingHashes(FixedHashes):
@@ -56,6 +69,7 @@ class LookupTests(SynchronousTestCase):
             self.hashes,
             MarkingKeyRing(),
             self.clock,
+            Limits(LimitPolicy({Counted.LOOKUPS: Rate(100, 36)}), self.clock),
         )
 
     def in_clear(self, *addresses: str, pepper: str = PEPPER) -> Any:
@@ -106,7 +120,7 @@ class LookupTests(SynchronousTestCase):
         """The client's own string is the key of the answer."""
         known = lookup_hash("bob@example.org", "email", PEPPER)
         unknown = lookup_hash("eve@example.org", "email", PEPPER)
-        answer = self.lookup.by_hash(PEPPER, [known, unknown])
+        answer = self.lookup.by_hash(PEPPER, [known, unknown], NEAR)
         self.assertEqual(answer, {known: str(BOB_ID)})
 
     def test_malformed_hashes_match_nothing(self) -> None:
@@ -125,19 +139,43 @@ class LookupTests(SynchronousTestCase):
             "\n" * 43,
         ):
             for texts in ([text], [text, known, text]):
-                found = self.lookup.by_hash(PEPPER, texts)
+                found = self.lookup.by_hash(PEPPER, texts, NEAR)
                 self.assertEqual(set(found), set(texts) & {known}, text)
 
     def test_a_pepper_in_its_grace_is_served(self) -> None:
         """A client that fetched the pepper a moment ago is not turned away."""
-        self.assertEqual(self.lookup.by_hash(self.hashes.former, []), {})
+        self.assertEqual(self.lookup.by_hash(self.hashes.former, [], NEAR), {})
 
     def test_an_unknown_pepper_names_the_current_one(self) -> None:
         """The client learns what it needs to hash again."""
-        error = self.assertRaises(InvalidPepper, self.lookup.by_hash, "old", [])
+        error = self.assertRaises(InvalidPepper, self.lookup.by_hash, "old", [], NEAR)
         self.assertEqual((error.algorithm, error.pepper), ("sha256", PEPPER))
         failure = self.failureResultOf(self.in_clear(pepper="old"), InvalidPepper)
         self.assertEqual(failure.value.algorithm, "none")
+
+    def test_addresses_are_counted_by_account(self) -> None:
+        """By hash and in the clear together; what was hashed in vain is not counted."""
+        eve, bob = account("eve"), account("bob")
+        look_up = self.lookup.by_hash
+        self.assertRaises(InvalidPepper, look_up, "old", ["x"] * 100, eve)
+        look_up(PEPPER, ["x"] * 60, eve)
+        asking = self.lookup.in_clear(PEPPER, ["x"] * 40, eve)
+        self.successResultOf(Deferred.fromCoroutine(asking))
+        error = self.assertRaises(LimitExceeded, look_up, PEPPER, ["x"] * 10, eve)
+        self.assertIn("addresses", str(error))
+        asking = self.lookup.in_clear(PEPPER, ["x"], eve)
+        self.failureResultOf(Deferred.fromCoroutine(asking), LimitExceeded)
+        look_up(PEPPER, ["x"] * 100, bob)
+        self.clock.advance(error.retry_after)
+        look_up(PEPPER, ["x"] * 10, eve)
+        self.assertRaises(LimitExceeded, look_up, PEPPER, ["x"], eve)
+
+    def test_v1_is_not_counted(self) -> None:
+        """It is for networks that the operator chose."""
+        pairs = [("email", f"{number}@example.org") for number in range(100)]
+        for _ in range(3):
+            asking = self.lookup.many(pairs, NEAR)
+            self.successResultOf(Deferred.fromCoroutine(asking))
 
     def test_in_clear_answers_with_the_clients_spelling(self) -> None:
         """However an address is written, the key is what the client wrote."""

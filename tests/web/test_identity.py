@@ -279,6 +279,17 @@ class HashedLookupTests(ApiTestCase):
             answer = self.look_up(algorithm=algorithm)
             self.assert_refused(answer, 400, "M_INVALID_PARAM")
 
+    def test_too_many_addresses_in_an_hour(self) -> None:
+        """The client learns when to come back."""
+        for _ in range(20):
+            self.assertEqual(self.look_up(*["x"] * 1000).status, 200)
+        self.world.clock.advance(0.18)
+        answer = self.look_up(*["x"] * 10)
+        self.assert_refused(answer, 429, "M_LIMIT_EXCEEDED")
+        self.assertEqual(answer.content["retry_after_ms"], 1620)
+        self.world.clock.advance(1.62)
+        self.assertEqual(self.look_up(*["x"] * 10).status, 200)
+
     def test_bad_bodies(self) -> None:
         """Each kind of wrong has its code."""
         path = f"{V2}/lookup"

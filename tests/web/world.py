@@ -238,13 +238,21 @@ class World:
         )
         digest = lookup_digest(BOB.address, BOB.medium, PEPPER)
         hashes = FixedHashes({digest: str(BOB_ID)}, PEPPER)
-        return Lookup(policy, self.resolver, hashes, self.key_ring, self.clock)
+        return Lookup(
+            policy,
+            self.resolver,
+            hashes,
+            self.key_ring,
+            self.clock,
+            self._limits(),
+        )
 
     def _limits(self) -> Limits:
         rates = {
             Counted.ACCOUNT: Rate(20, 60),
             Counted.EMAIL_IN_ALL: Rate(5, 60),
             Counted.PHONE_IN_ALL: Rate(5, 60),
+            Counted.LOOKUPS: Rate.hourly(20_000),
         }
         return Limits(LimitPolicy(rates), self.clock)
 
