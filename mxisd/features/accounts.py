@@ -18,6 +18,8 @@ from mxisd.ports import AccountRecord, IAccountRecords, IHomeserver, IRandom
 
 TOKEN_LENGTH = 43
 TOKEN_MAX_LENGTH = 255
+MAX_TOKENS = 100
+"""Of one user: one for each device, and many that no device uses any more."""
 
 log = Logger()
 
@@ -74,7 +76,7 @@ class Accounts:
         account_token = Secret(self._random.alphanumeric(TOKEN_LENGTH))
         expires_ms = self._now_ms() + self._policy.lifetime_ms
         record = AccountRecord(_token_hash(account_token), user_id, expires_ms)
-        await self._records.add_account(record)
+        await self._records.add_account(record, MAX_TOKENS)
         return account_token
 
     def authenticate(self, token: Secret) -> UserId:

@@ -28,8 +28,13 @@ class IAccountRecords(Interface):
     def account(token_hash: bytes) -> AccountRecord | None:
         """Find a token by key, at once; expired ones too."""
 
-    def add_account(record: AccountRecord) -> Awaitable[None]:
-        """Remember a token."""
+    def add_account(record: AccountRecord, most: int) -> Awaitable[None]:
+        """
+        Remember a token.
+
+        :param most: How many tokens its user may have; the oldest ones go, in the same
+            transaction.
+        """
 
     def remove_account(token_hash: bytes) -> Awaitable[bool]:
         """Forget a token; tells whether it was there."""

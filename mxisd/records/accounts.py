@@ -11,6 +11,11 @@ from mxisd.records.database import Database, Transaction
 
 ACCOUNT = "SELECT user_id, expires_ms FROM accounts WHERE token_hash = ?"
 ADD_ACCOUNT = "INSERT INTO accounts (token_hash, user_id, expires_ms) VALUES (?, ?, ?)"
+KEEP_NEWEST = (
+    "DELETE FROM accounts WHERE user_id = ? AND token_hash NOT IN "
+    "(SELECT token_hash FROM accounts WHERE user_id = ? "
+    "ORDER BY expires_ms DESC, token_hash LIMIT ?)"
+)
 REMOVE_ACCOUNT = "DELETE FROM accounts WHERE token_hash = ?"
 PURGE_ACCOUNTS = "DELETE FROM accounts WHERE expires_ms <= ?"
 ACCEPTED_URLS = "SELECT url FROM accepted_terms WHERE user_id = ?"
@@ -41,13 +46,13 @@ class AccountRecords:
         user_id, expires_ms = rows[0]
         return AccountRecord(token_hash, _user_id(user_id), expires_ms)
 
-    async def add_account(self, record: AccountRecord) -> None:
-        """Remember a token."""
+    async def add_account(self, record: AccountRecord, most: int) -> None:
+        """Remember a token, and forget its user's oldest ones."""
+        user_id = str(record.user_id)
 
         async def work(tx: Transaction) -> None:
-            await tx.run(
-                ADD_ACCOUNT, record.token_hash, str(record.user_id), record.expires_ms
-            )
+            await tx.run(KEEP_NEWEST, user_id, user_id, most - 1)
+            await tx.run(ADD_ACCOUNT, record.token_hash, user_id, record.expires_ms)
 
         await self._database.transact(work)
 

@@ -53,9 +53,12 @@ class MemoryAccounts:
         """Find a token."""
         return self.accounts.get(token_hash)
 
-    async def add_account(self, record: AccountRecord) -> None:
-        """Remember a token."""
+    async def add_account(self, record: AccountRecord, most: int) -> None:
+        """Remember a token, and forget the user's oldest."""
         self.accounts[record.token_hash] = record
+        own = [h for h, r in self.accounts.items() if r.user_id == record.user_id]
+        for token_hash in own[:-most]:
+            del self.accounts[token_hash]
 
     async def remove_account(self, token_hash: bytes) -> bool:
         """Forget a token."""

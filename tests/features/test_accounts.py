@@ -122,6 +122,21 @@ class AccountsTests(SynchronousTestCase):
         self.assertEqual(len(self.records.accounts), 1)
         accounts.authenticate(young)
 
+    def test_a_user_has_a_hundred_tokens(self) -> None:
+        """The oldest ends where another one would be too many; others keep theirs."""
+        accounts = self.accounts()
+        self.homeserver.answer = "@bob:example.org"
+        other = self.successResultOf(self.register(accounts=accounts))
+        self.homeserver.answer = ALICE
+        tokens = []
+        for _ in range(102):
+            tokens.append(self.successResultOf(self.register(accounts=accounts)))
+            self.clock.advance(1)
+        for token in tokens[:2]:
+            self.assertRaises(Unauthorized, accounts.authenticate, token)
+        for token in (*tokens[2:], other):
+            accounts.authenticate(token)
+
     def test_logout_ends_one_token(self) -> None:
         """Another device's token stays; a second logout finds nothing."""
         accounts = self.accounts()

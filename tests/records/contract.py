@@ -52,6 +52,8 @@ class AccountsContract:
     database: Database
     assertEqual: Any
     assertIsNone: Any
+    assertIsNotNone: Any
+    assertLess: Any
     assertTrue: Any
     assertFalse: Any
 
@@ -66,7 +68,7 @@ class AccountsContract:
         records = AccountRecords(self.database)
         record = AccountRecord(b"\0hash\xff", ALICE, 2**50)
         self.assertIsNone(records.account(record.token_hash))
-        await records.add_account(record)
+        await records.add_account(record, 9)
         self.assertEqual(records.account(record.token_hash), record)
         self.assertTrue(await records.remove_account(record.token_hash))
         self.assertFalse(await records.remove_account(record.token_hash))
@@ -76,10 +78,23 @@ class AccountsContract:
         """A token is over at its expiry, not a millisecond earlier."""
         records = AccountRecords(self.database)
         for number in range(5):
-            await records.add_account(AccountRecord(bytes([number]), ALICE, number))
+            await records.add_account(AccountRecord(bytes([number]), ALICE, number), 9)
         self.assertEqual(await records.purge_accounts(2), 3)
         self.assertIsNone(records.account(b"\2"))
         self.assertEqual(records.account(b"\3"), AccountRecord(b"\3", ALICE, 3))
+
+    async def test_only_the_newest_tokens_of_a_user_are_kept(self) -> None:
+        """The oldest go, nobody else's; the one that came is there in any case."""
+        records = AccountRecords(self.database)
+        await records.add_account(AccountRecord(b"bob", BOB, 1), 3)
+        for number, expires_ms in enumerate([10, 30, 20, 40, 40, 40, 5]):
+            record = AccountRecord(bytes([number]), ALICE, expires_ms)
+            await records.add_account(record, 3)
+            self.assertEqual(records.account(record.token_hash), record)
+        kept = [n for n in range(7) if records.account(bytes([n])) is not None]
+        self.assertEqual(len(kept), 3)
+        self.assertLess({*kept}, {3, 4, 5, 6})
+        self.assertIsNotNone(records.account(b"bob"))
 
     async def test_terms_add_up_per_user(self) -> None:
         """Acceptance accumulates, is repeatable, and belongs to one user."""

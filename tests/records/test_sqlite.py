@@ -43,7 +43,8 @@ WRITER = """
 async def write():
     for number in range(100_000):
         token = number.to_bytes(4, "big")
-        await accounts.add_account(AccountRecord(token, user_id, 1))
+        owner = UserId.parse(f"@{number}:example.org")
+        await accounts.add_account(AccountRecord(token, owner, 1), 1)
         print(number, flush=True)
 
 records.startService()
@@ -57,7 +58,7 @@ if os.fork():
 os.chdir("/")
 
 async def write():
-    await accounts.add_account(AccountRecord(b"daemon", user_id, 1))
+    await accounts.add_account(AccountRecord(b"daemon", user_id, 1), 9)
     reactor.stop()
 
 reactor.addSystemEventTrigger("before", "shutdown", records.stopService)
@@ -131,7 +132,7 @@ class SqliteRecordsTests(SqliteCase):
     async def add(self, token_hash: bytes) -> AccountRecord:
         """Write a row."""
         record = AccountRecord(token_hash, ALICE, 1)
-        await AccountRecords(self.database).add_account(record)
+        await AccountRecords(self.database).add_account(record, 9)
         return record
 
     async def test_rows_survive_closing(self) -> None:
@@ -145,7 +146,7 @@ class SqliteRecordsTests(SqliteCase):
         """``:memory:`` works like a file and leaves nothing behind."""
         records = self.started(MEMORY)
         accounts = AccountRecords(records.database)
-        await accounts.add_account(AccountRecord(b"x", ALICE, 1))
+        await accounts.add_account(AccountRecord(b"x", ALICE, 1), 9)
         ((_, _, file),) = records.database.rows("PRAGMA database_list")
         folder = Path(file).parent
         self.assertEqual(folder.stat().st_mode & 0o077, 0)
