@@ -56,7 +56,7 @@ def _features(
 ) -> Features:
     limits = make_limits(base)
     lookup = make_lookup(base, stores, hashes, limits)
-    accounts, validation = make_accounts(base), make_validation(base, limits)
+    accounts, validation = make_accounts(base, limits), make_validation(base, limits)
     senders = make_sender_roles(base, stores)
     invitations = make_invitations(base, lookup, limits, senders)
     health = _health(base, stores, hashes)

@@ -45,8 +45,8 @@ class NetworkLimitSection:
     )
     every: Duration = _every(10)
     exempt: tuple[Network, ...] = option(
-        "Networks without limits of their own, such as a homeserver's that asks for "
-        "all of its users.",
+        "Networks without this limit, nor that of registrations, such as a "
+        "homeserver's that asks for all of its users.",
         (),
     )
 
@@ -103,6 +103,34 @@ class LookupLimitSection:
 
 
 @frozen(kw_only=True)
+class UserRegistrationSection:
+    """Account tokens that one user is given."""
+
+    burst: int = _burst(20, "Account tokens that one user is given")
+    every: Duration = _every(60)
+
+
+@frozen(kw_only=True)
+class NetworkRegistrationSection:
+    """Attempts of one network to register."""
+
+    burst: int = _burst(
+        300, "Attempts of one network to register (four times as many of a /48 of IPv6)"
+    )
+    every: Duration = _every(2)
+
+
+@frozen(kw_only=True)
+class RegistrationLimitSection:
+    """Registrations; ``limits.network.exempt`` counts here, too."""
+
+    account: UserRegistrationSection = option("By user.", UserRegistrationSection)
+    network: NetworkRegistrationSection = option(
+        "By network.", NetworkRegistrationSection
+    )
+
+
+@frozen(kw_only=True)
 class LimitsSection:
     """How much people may ask for, and be sent."""
 
@@ -114,3 +142,6 @@ class LimitsSection:
     phone: PhoneLimitSection = option("By phone number.", PhoneLimitSection)
     country: CountryLimitSection = option("By country.", CountryLimitSection)
     lookup: LookupLimitSection = option("Lookups.", LookupLimitSection)
+    registration: RegistrationLimitSection = option(
+        "Registrations.", RegistrationLimitSection
+    )

@@ -12,7 +12,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mxisd.errors import Forbidden, HomeserverUnavailable, InvalidParam, Unauthorized
+from mxisd.features.limits import Limits
 from mxisd.model.identifiers import IllegalIdentifier, ServerName, UserId
+from mxisd.model.requesters import Account, Origin
 from mxisd.model.secret import Secret
 from mxisd.ports import AccountRecord, IAccountRecords, IHomeserver, IRandom
 
@@ -51,20 +53,23 @@ class Accounts:
         homeserver: IHomeserver,
         random: IRandom,
         clock: IReactorTime,
+        limits: Limits,
     ) -> None:
         self._policy = policy
         self._records = records
         self._homeserver = homeserver
         self._random = random
         self._clock = clock
+        self._limits = limits
 
-    async def register(self, server_name: str, token: Secret) -> Secret:
+    async def register(self, server_name: str, token: Secret, origin: Origin) -> Secret:
         """
         Trade a homeserver's OpenID token for an account token of ours.
 
         :param server_name: The homeserver that is to vouch for the user.
         :raise InvalidParam: If that is no server name.
         :raise Forbidden: If its users may not register here.
+        :raise LimitExceeded: If the network, or the user, registers too often.
         :raise HomeserverRejectedToken: If it does not know the token.
         :raise HomeserverUnavailable: If it could not be asked, or vouched for a user
             who is not its own.
@@ -72,7 +77,9 @@ class Accounts:
         name = _parse_server_name(server_name)
         if not self._policy.may_register(server_name):
             raise Forbidden("Users of this homeserver may not register here.")
+        self._limits.count_attempt_to_register(origin)
         user_id = _own_user(await self._homeserver.openid_user(name, token), name)
+        self._limits.count_registration(Account(str(user_id), origin))
         account_token = Secret(self._random.alphanumeric(TOKEN_LENGTH))
         expires_ms = self._now_ms() + self._policy.lifetime_ms
         record = AccountRecord(_token_hash(account_token), user_id, expires_ms)

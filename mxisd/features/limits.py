@@ -11,8 +11,17 @@ from mxisd.features.buckets import MAX_BUCKETS, Buckets
 from mxisd.model.buckets import Rate
 from mxisd.model.destinations import Destination
 from mxisd.model.networks import network_of, site_of
-from mxisd.model.requesters import Account, Network, Ourselves, Requester, Stranger
+from mxisd.model.requesters import (
+    Account,
+    Network,
+    Origin,
+    Ourselves,
+    Requester,
+    Stranger,
+)
 from mxisd.model.threepids import EMAIL, MSISDN
+
+REGISTRATION_REFUSAL = "Too many attempts to register; try again later."
 
 
 class Counted(Enum):
@@ -28,6 +37,9 @@ class Counted(Enum):
     PHONE_IN_ALL = "messages to one phone number that a group asks for"
     COUNTRY = "messages to the phones of one country that a group asks for"
     LOOKUPS = "addresses that one account looks up"
+    REGISTRATIONS = "account tokens that one user is given"
+    REGISTERING_NETWORK = "attempts of one network to register"
+    REGISTERING_SITE = "attempts of one /48 of IPv6 to register"
 
 
 class Side(Enum):
@@ -134,6 +146,32 @@ class Limits:
             counts = [(Counted.LOOKUPS, side, requester.user_id)]
             refusal = "Too many addresses were looked up; try again later."
             self._count(counts, refusal, addresses)
+
+    def count_attempt_to_register(self, origin: Origin) -> None:
+        """
+        Count an attempt to register, before it is known of whom.
+
+        :raise LimitExceeded: If there were too many of a network.
+        """
+        if origin.is_within(self._policy.exempt_networks):
+            return
+        # All on one side: anybody can say to be of whatever homeserver.
+        side = Side.OTHERS
+        counts: Sequence[Count] = [
+            (Counted.REGISTERING_NETWORK, side, network_of(origin)),
+            (Counted.REGISTERING_SITE, side, site_of(origin)),
+        ]
+        self._count(counts, REGISTRATION_REFUSAL)
+
+    def count_registration(self, account: Account) -> None:
+        """
+        Count a registration of a user whose homeserver vouches for them.
+
+        :raise LimitExceeded: If there were too many.
+        """
+        side = self._policy.side_of(account)
+        counts = [(Counted.REGISTRATIONS, side, account.user_id)]
+        self._count(counts, REGISTRATION_REFUSAL)
 
     # --- What is counted --------------------------------------------------------------
 

@@ -31,7 +31,9 @@ class AccountEndpoints:
     async def register(self, call: Call) -> Reply:
         """Trade an OpenID token for one of ours."""
         request = messages.parse_register(call.body)
-        token = await self.accounts.register(request.server_name, request.token)
+        token = await self.accounts.register(
+            request.server_name, request.token, call.origin
+        )
         return messages.registered(token)
 
     def account(self, call: Call) -> Reply:

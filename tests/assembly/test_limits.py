@@ -16,6 +16,9 @@ limits:
   country: {burst: 5, every: 50}
   texts: {burst: 6, every: 60}
   lookup: {perAccount: 7200}
+  registration:
+    account: {burst: 7, every: 70}
+    network: {burst: 8, every: 80}
 """
 
 
@@ -40,6 +43,9 @@ class LimitPolicyTests(SynchronousTestCase):
             Counted.PHONE_IN_ALL: Rate(16, 40),
             Counted.COUNTRY: Rate(5, 50),
             Counted.LOOKUPS: Rate(7200, 0.5),
+            Counted.REGISTRATIONS: Rate(7, 70),
+            Counted.REGISTERING_NETWORK: Rate(8, 80),
+            Counted.REGISTERING_SITE: Rate(32, 20),
         }
         self.assertEqual(made.rates, expected)
         self.assertEqual([str(each) for each in made.exempt_networks], ["10.0.0.0/8"])

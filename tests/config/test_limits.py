@@ -28,6 +28,8 @@ class LimitsSectionTests(SynchronousTestCase):
         for key in ("account", "texts", "network", "email", "phone", "country"):
             for value in ("{burst: 0}", "{every: 0}"):
                 self.assertIn("more than 0", self.refused(f"{{{key}: {value}}}"))
+                text = f"{{registration: {{network: {value}}}}}"
+                self.assertIn("more than 0", self.refused(text))
 
     def test_lookups_may_have_none(self) -> None:
         """But nobody has less than nothing."""

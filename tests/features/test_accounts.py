@@ -1,5 +1,7 @@
 """Accounts."""
 
+from ipaddress import ip_address
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,10 +11,14 @@ from mxisd.errors import (
     HomeserverRejectedToken,
     HomeserverUnavailable,
     InvalidParam,
+    LimitExceeded,
     Unauthorized,
 )
 from mxisd.features.accounts import AccountPolicy, Accounts
+from mxisd.features.limits import Counted, LimitPolicy, Limits
+from mxisd.model.buckets import Rate
 from mxisd.model.identifiers import UserId
+from mxisd.model.requesters import Origin
 from mxisd.model.secret import Secret
 from tests.features.doubles import CountingRandom, MemoryAccounts, VouchingHomeserver
 
@@ -29,6 +35,7 @@ class AccountsTests(SynchronousTestCase):
         self.clock.advance(1_000_000)
         self.records = MemoryAccounts()
         self.homeserver = VouchingHomeserver(ALICE)
+        self.rates: dict[Counted, Rate] = {}
 
     def accounts(self, allowed: "frozenset[str] | None" = None) -> Accounts:
         """The feature."""
@@ -38,14 +45,20 @@ class AccountsTests(SynchronousTestCase):
             self.homeserver,
             CountingRandom(),
             self.clock,
+            Limits(LimitPolicy(self.rates), self.clock),
         )
 
     def register(
-        self, server_name: str = "example.org", accounts: Accounts | None = None
+        self,
+        server_name: str = "example.org",
+        accounts: Accounts | None = None,
+        address: str = "192.0.2.1",
     ) -> "Deferred[Secret]":
         """Register with an OpenID token."""
-        feature = accounts or self.accounts()
-        return Deferred.fromCoroutine(feature.register(server_name, Secret("openid")))
+        feature, origin = accounts or self.accounts(), Origin(ip_address(address))
+        return Deferred.fromCoroutine(
+            feature.register(server_name, Secret("openid"), origin)
+        )
 
     def test_a_vouched_user_gets_a_token(self) -> None:
         """The token that register gives is the user's."""
@@ -94,6 +107,35 @@ class AccountsTests(SynchronousTestCase):
         for error in (HomeserverRejectedToken("no"), HomeserverUnavailable("down")):
             self.homeserver.answer = error
             self.failureResultOf(self.register(), type(error))
+
+    def test_a_network_that_registers_too_much_asks_nobody(self) -> None:
+        """Attempts in vain count, too: homeservers are asked for each."""
+        self.rates[Counted.REGISTERING_NETWORK] = Rate(2, 60)
+        accounts = self.accounts(frozenset(["example.org"]))
+        self.failureResultOf(self.register("other.org", accounts), Forbidden)
+        self.homeserver.answer = HomeserverRejectedToken("no")
+        for _ in range(2):
+            asked = self.register(accounts=accounts)
+            self.failureResultOf(asked, HomeserverRejectedToken)
+        self.homeserver.answer = ALICE
+        failure = self.failureResultOf(self.register(accounts=accounts), LimitExceeded)
+        self.assertEqual(len(self.homeserver.asked), 2)
+        self.successResultOf(self.register(accounts=accounts, address="192.0.2.2"))
+        self.clock.advance(failure.value.retry_after)
+        self.successResultOf(self.register(accounts=accounts))
+
+    def test_a_user_who_registers_too_much_gets_no_token(self) -> None:
+        """From however many networks."""
+        self.rates[Counted.REGISTRATIONS] = Rate(2, 60)
+        accounts = self.accounts()
+        for number in range(2):
+            address = f"192.0.2.{number}"
+            self.successResultOf(self.register(accounts=accounts, address=address))
+        asked = self.register(accounts=accounts, address="192.0.2.3")
+        self.failureResultOf(asked, LimitExceeded)
+        self.assertEqual(len(self.records.accounts), 2)
+        self.homeserver.answer = "@bob:example.org"
+        self.successResultOf(self.register(accounts=accounts))
 
     def test_an_unknown_token_is_nobodys(self) -> None:
         """Neither a made-up nor an endless token is an error of ours."""

@@ -231,6 +231,39 @@ class LimitsTests(SynchronousTestCase):
         self.clock.advance(10 * 3600)
         limits.count_lookup(account("bob"), 10_000)
 
+    def test_registrations_are_counted(self) -> None:
+        """By network and site before a homeserver is asked, and then by user."""
+        one = Rate(1, 60)
+        limits = self.limits(
+            {Counted.REGISTERING_NETWORK: one, Counted.REGISTERING_SITE: Rate(2, 60)}
+        )
+        for address, passes in (
+            ("2001:db8:1:1::1", True),
+            ("2001:db8:1:1::2", False),
+            ("2001:db8:1:2::1", True),
+            ("2001:db8:1:3::1", False),
+            ("2001:db8:2::1", True),
+            ("192.0.2.1", True),
+            ("192.0.2.1", False),
+        ):
+            if passes:
+                limits.count_attempt_to_register(origin(address))
+            else:
+                with self.assertRaisesRegex(LimitExceeded, "register"):
+                    limits.count_attempt_to_register(origin(address))
+        limits = self.limits({Counted.REGISTRATIONS: one})
+        limits.count_registration(account("bob"))
+        with self.assertRaisesRegex(LimitExceeded, "register"):
+            limits.count_registration(account("bob", "192.0.2.2"))
+        limits.count_registration(account("carol"))
+
+    def test_exempt_networks_register_without_limit(self) -> None:
+        """All users of a company come from one address, sometimes."""
+        rates = {Counted.REGISTERING_NETWORK: Rate(1, 60)}
+        limits = self.limits(rates, exempt_networks=networks("192.0.2.0/24"))
+        for _ in range(9):
+            limits.count_attempt_to_register(origin("192.0.2.1"))
+
     def test_without_rates_there_is_no_limit(self) -> None:
         """Nothing is counted, nothing remembered."""
         limits = Limits(LimitPolicy(), self.clock)

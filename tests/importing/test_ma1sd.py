@@ -3,6 +3,7 @@
 from typing import Any
 
 from mxisd.features.accounts import AccountPolicy, Accounts
+from mxisd.features.limits import LimitPolicy, Limits
 from mxisd.model.identifiers import UserId
 from mxisd.model.secret import Secret
 from mxisd.randomness import SystemRandom
@@ -137,6 +138,7 @@ class Ma1sdTests(ImportTestCase):
             homeserver,
             SystemRandom(),
             clock,
+            Limits(LimitPolicy(), clock),
         )
         user_id = accounts.authenticate(Secret("t0ken"))
         await records.database.close()

@@ -131,6 +131,17 @@ class AccountTests(ApiTestCase):
             self.world.homeserver.answer = answer
             self.assert_refused(self.register(), 502, "M_UNKNOWN")
 
+    def test_too_many_registrations_of_a_network(self) -> None:
+        """Others still register."""
+        for _ in range(50):
+            answer = self.register()
+        answer = self.register()
+        self.assert_refused(answer, 429, "M_LIMIT_EXCEEDED")
+        self.assertIn("Retry-After", answer.headers)
+        path, headers = f"{V2}/account/register", {"X-Forwarded-For": "192.0.2.1"}
+        answer = self.ask("POST", path, self.OPENID, headers=headers)
+        self.assertEqual(answer.status, 200)
+
     def test_logout(self) -> None:
         """The token is good no more; neither a body nor its absence matters."""
         for body in (None, b"", b"rubbish", b"{}"):

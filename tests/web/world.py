@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from attrs import define, field
@@ -40,6 +41,7 @@ from mxisd.features.validation import Validation, ValidationPolicy
 from mxisd.model.buckets import Rate
 from mxisd.model.hashing import lookup_digest
 from mxisd.model.identifiers import UserId
+from mxisd.model.requesters import Origin
 from mxisd.model.secret import Secret
 from mxisd.model.settings import networks
 from mxisd.model.signing import SigningKey, key_bytes
@@ -226,6 +228,7 @@ class World:
             self.homeserver,
             self.random,
             self.clock,
+            self._limits(),
         )
 
     def _lookup(self) -> Lookup:
@@ -253,6 +256,7 @@ class World:
             Counted.EMAIL_IN_ALL: Rate(5, 60),
             Counted.PHONE_IN_ALL: Rate(5, 60),
             Counted.LOOKUPS: Rate.hourly(20_000),
+            Counted.REGISTERING_NETWORK: Rate(50, 60),
         }
         return Limits(LimitPolicy(rates), self.clock)
 
@@ -368,7 +372,9 @@ class World:
 
     def log_in(self) -> str:
         """Register Bob, as the API would."""
-        registering = self._accounts().register("example.org", Secret("openid"))
+        registering = self._accounts().register(
+            "example.org", Secret("openid"), Origin(ip_address("127.0.0.1"))
+        )
         tokens: list[Secret] = []
         Deferred.fromCoroutine(registering).addCallback(tokens.append)
         return tokens[0].value
