@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from twisted.internet.interfaces import IReactorTime
+
 from mxisd.assembly.accounts import make_accounts, make_terms
 from mxisd.assembly.admin import make_administration
 from mxisd.assembly.base import Base
@@ -23,12 +25,12 @@ from mxisd.errors import ConfigError
 from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.features.health import Health
 from mxisd.records.health import RecordsHealth
-from mxisd.web.authorization import Operators
 from mxisd.web.connections import (
     MAX_CONNECTIONS,
     RESERVED_DESCRIPTORS,
     connections_within,
 )
+from mxisd.web.operators import Operators
 from mxisd.web.pages import OwnPages
 from mxisd.web.routes import Doors
 from mxisd.web.site import Features, IdentitySite, WebSettings, build_site
@@ -43,7 +45,7 @@ def make_site(
 ) -> IdentitySite:
     """Make everything that is served."""
     return build_site(
-        _settings(base.config),
+        _settings(base.config, base.reactor),
         _features(base, stores, hashes),
         base.background.shield,
         base.random,
@@ -85,10 +87,10 @@ def _health(
     return Health(records, guards, hashes.unlisted, hashes.is_well)
 
 
-def _settings(config: Config) -> WebSettings:
+def _settings(config: Config, clock: IReactorTime) -> WebSettings:
     return WebSettings(
         doors=_doors(config),
-        operators=_operators(config.admin),
+        operators=_operators(config.admin, clock),
         trusted_proxies=config.server.trusted_proxies,
         inbound_networks=config.inbound_networks,
         internal_networks=config.server.internal_networks,
@@ -115,10 +117,10 @@ def _doors(config: Config) -> Doors:
     )
 
 
-def _operators(section: AdminSection) -> Operators | None:
+def _operators(section: AdminSection, clock: IReactorTime) -> Operators | None:
     if section.token is None:
         return None
-    return Operators(section.token, section.allowed_cidr)
+    return Operators(section.token, section.allowed_cidr, clock)
 
 
 def _pages(config: Config) -> OwnPages:

@@ -1,6 +1,5 @@
 """Who is let in: account tokens, terms of service, network addresses."""
 
-import hmac
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
@@ -25,6 +24,7 @@ from mxisd.model.requesters import (
 from mxisd.model.secret import Secret
 from mxisd.web import messages
 from mxisd.web.browsers import Browsers
+from mxisd.web.operators import Operators
 from mxisd.web.rare_warnings import RareWarnings
 
 CACHED_ORIGINS = 1024
@@ -77,19 +77,6 @@ def token_of(authorization: Sequence[bytes], query: Mapping[str, str]) -> Secret
             return Secret(token.strip().decode("latin-1"))
     text = messages.access_token(query)
     return None if text is None else Secret(text)
-
-
-@frozen
-class Operators:
-    """Whoever has this token, and comes from one of these networks."""
-
-    token: Secret
-    networks: Sequence[Network]
-
-    def has(self, token: Secret) -> bool:
-        """Whether this is the token; in constant time."""
-        given = token.value.encode("utf-8", "surrogatepass")
-        return hmac.compare_digest(self.token.value.encode(), given)
 
 
 @frozen
@@ -177,14 +164,13 @@ class Gate:
 
         :param token: From the header; a query string is written to too many logs.
         :raise Forbidden: If the request comes from elsewhere, whatever its token.
+        :raise LimitExceeded: If too many wrong tokens came from that network.
         :raise Unauthorized: If the token is missing or wrong.
         """
         self._near.browsers.refuse_foreign(headers)
-        operators = self._operators
-        if operators is None or not origin.is_within(operators.networks):
-            raise Forbidden("Operators are not served in your network.")
-        if not token or not operators.has(token):
-            raise Unauthorized("The operator's token is needed (admin.token).")
+        if self._operators is None:
+            raise Forbidden("Operators are not served here.")
+        self._operators.admit(origin, token)
 
 
 RawHeaders = tuple[tuple[bytes, ...], ...]

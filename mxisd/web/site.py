@@ -23,7 +23,7 @@ from mxisd.ports import IKeyRing, IRandom
 from mxisd.web.access_log import AccessLog
 from mxisd.web.admin import AdminEndpoints, Administration
 from mxisd.web.associations import AssociationEndpoints
-from mxisd.web.authorization import Gate, Neighbourhood, Operators, Origins
+from mxisd.web.authorization import Gate, Neighbourhood, Origins
 from mxisd.web.browsers import Browsers
 from mxisd.web.channel import LimitedChannel, LimitedRequest
 from mxisd.web.connections import MAX_CONNECTIONS, ConnectionLimits, Connections
@@ -32,6 +32,7 @@ from mxisd.web.exchange import Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
 from mxisd.web.invitations import InvitationEndpoints
 from mxisd.web.operations import NAME, OperationsEndpoints
+from mxisd.web.operators import Operators
 from mxisd.web.pages import OwnPages, Pages
 from mxisd.web.rare_warnings import RareWarnings
 from mxisd.web.resource import CORS, Api, Shield

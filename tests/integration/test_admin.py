@@ -13,6 +13,7 @@ from tests.integration.sinks import MailSink
 
 ADMIN = "/_mxisd/admin/v1"
 TOKEN = "4c0d0f8c2a6d41b7a4b0a1f3b7d2e9c5"
+GUESSED = "somebody-guesses-this"
 GUEST = "guest@elsewhere.example"
 CLIENT = "monkeys=are.GREAT_-"
 PEOPLE = [
@@ -181,7 +182,7 @@ class AdminTests(SynchronousTestCase):
 
     def test_nobody_else_is_let_in(self) -> None:
         """One clear line each; and no secret or address gets into the log."""
-        mxisd = AdminCommand(self.folder, {"MXISD_ADMIN_TOKEN": "wrong"})
+        mxisd = AdminCommand(self.folder, {"MXISD_ADMIN_TOKEN": GUESSED})
         for command, words in (
             (mxisd, ("status",)),
             (mxisd, ("status", "--url", f"http://127.0.0.1:{free_port()}")),
@@ -196,7 +197,8 @@ class AdminTests(SynchronousTestCase):
         line = f"GET {ADMIN}/bindings 200"
         wait_until(lambda: line in self.server.log.read_text(), "it is logged")
         log = self.server.log.read_text()
-        for secret in (TOKEN, "wrong", GUEST):
+        self.assertIn("a wrong admin token came from 127.0.0.1", log)
+        for secret in (TOKEN, GUESSED, GUEST):
             self.assertNotIn(secret, log)
 
     def test_without_a_token(self) -> None:

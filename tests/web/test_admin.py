@@ -105,6 +105,18 @@ class DoorTests(AdminCase):
         answer = self.ask("GET", f"{ADMIN}/status", None, OPERATORS_TOKEN, near)
         self.assertEqual(answer.status, 200)
 
+    def test_guessing_is_slow(self) -> None:
+        """The network of who guesses has to wait, and only that."""
+        for _ in range(10):
+            answer = self.get(f"{ADMIN}/status", "wrong")
+            self.assert_refused(answer, 401, "M_UNAUTHORIZED")
+        answer = self.get(f"{ADMIN}/status", OPERATORS_TOKEN)
+        self.assert_refused(answer, 429, "M_LIMIT_EXCEEDED")
+        self.assertEqual(answer.headers["Retry-After"], "60")
+        headers = {"X-Forwarded-For": "127.0.0.9"}
+        answer = self.ask("GET", f"{ADMIN}/status", None, OPERATORS_TOKEN, headers)
+        self.assertEqual(answer.status, 200)
+
     def test_no_token_no_door(self) -> None:
         """Without one in the configuration, there is nothing there."""
         self.restart(admin=False, ma1sd_internal=False, operators=None)

@@ -56,7 +56,7 @@ from mxisd.records.invites import InviteRecords
 from mxisd.records.overviews import Overviews
 from mxisd.records.sessions import SessionRecords
 from mxisd.web.admin import Administration
-from mxisd.web.authorization import Operators
+from mxisd.web.operators import Operators
 from mxisd.web.resource import Api
 from mxisd.web.routes import Doors
 from mxisd.web.site import (
@@ -346,7 +346,9 @@ class World:
         chosen = dict(self.settings)
         for name in doors.keys() & chosen.keys():
             doors[name] = chosen.pop(name)
-        operators = Operators(Secret(OPERATORS_TOKEN), networks("127.0.0.0/8"))
+        operators = Operators(
+            Secret(OPERATORS_TOKEN), networks("127.0.0.0/8"), self.clock
+        )
         usual |= {"doors": Doors(**doors), "operators": operators}
         return WebSettings(**(usual | chosen))
 
