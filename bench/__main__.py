@@ -18,11 +18,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from attrs import frozen
 
-from bench.figures import COLUMNS, Build, Comparison, Sample, memory
+from bench.figures import COLUMNS, Build, Comparison, LongLookup, Sample, memory
 from bench.load import Job
 from bench.processes import (
     STATUS,
@@ -32,7 +33,7 @@ from bench.processes import (
     start_bare,
     start_mxisd,
 )
-from mxisd.model.hashing import SHA256, lookup_hash
+from mxisd.model.hashing import NONE, SHA256, lookup_hash
 
 DOMAIN = "bench.example.org"
 USER_ID = f"@bench:{DOMAIN}"
@@ -44,6 +45,10 @@ VARIANTS = 50
 FOUND_SHARE = 0.5
 BUILD_PATIENCE = 600.0
 STORES = ("bench.ldap", "bench.sql")
+MOST = 10_000
+ASKED = 3
+BLOCKED = "blocked"
+TICKS = 0.05
 
 CONFIGURATION = """
 matrix: {{domain: {domain}}}
@@ -54,6 +59,7 @@ logging: {{access: access.log}}
 dns: {{overwrite: {{homeserver: {{federation: [
   {{name: {domain}, value: 'http://127.0.0.1:{homeserver_port}'}}]}}}}}}
 limits: {{lookup: {{perAccount: 0}}}}
+hashing: {{algorithms: [none, sha256]}}
 stores: [{{name: people, type: bench, people: {people}, blocks: blocked}}]
 """
 
@@ -123,6 +129,8 @@ def _measure(size: int, effort: Effort, bare: Server, folder: Path) -> None:
         for question in _questions(ours, token, size, is_first=size == SIZES[0]):
             print(_compare(question, effort, ours, bare, token).line(), flush=True)
         print(f"  after the lookups: {memory(ours.memory())}")
+        for title, body in _long_lookups(ours, token):
+            print(_longest_block(ours, token, title, body, folder / BLOCKED).line())
     with _stopping(start_mxisd(folder, port)) as again:
         found = _look_up(again, token, [size - 1])
         answer = "at once" if found else "NOT AT ONCE"
@@ -158,7 +166,7 @@ def _watch_build(server: Server, token: str, size: int, folder: Path) -> Build:
         server.start_seconds,
         time.perf_counter() - began,
         server.cpu_seconds() - cpu,
-        tuple(json.loads(Path(folder, "blocked").read_text())),
+        tuple(json.loads((folder / BLOCKED).read_text())),
         server.memory(),
     )
 
@@ -173,6 +181,30 @@ def _lookup_body(pepper: str, people: Sequence[int]) -> dict[str, Any]:
     addresses = [f"person{number}@{DOMAIN}" for number in people]
     hashes = [lookup_hash(address, "email", pepper) for address in addresses]
     return {"addresses": hashes, "algorithm": SHA256, "pepper": pepper}
+
+
+# --- Long lookups ---------------------------------------------------------------------
+
+
+def _long_lookups(server: Server, token: str) -> Iterator[tuple[str, Any]]:
+    pepper = server.ask("GET", f"{V2}/hash_details", token=token)["lookup_pepper"]
+    yield f"lookup of {MOST:,} hashes", _lookup_body(pepper, range(MOST))
+    phones = [f"+49 171 {number:07d} msisdn" for number in range(MOST)]
+    clear = {"addresses": phones, "algorithm": NONE, "pepper": pepper}
+    yield f"lookup of {MOST:,} phones in the clear", clear
+
+
+def _longest_block(
+    server: Server, token: str, title: str, body: Any, file: Path
+) -> LongLookup:
+    file.unlink(missing_ok=True)
+    seconds = []
+    for _ in range(ASKED):
+        began = time.perf_counter()
+        server.ask("POST", f"{V2}/lookup", body, token)
+        seconds.append(time.perf_counter() - began)
+    time.sleep(TICKS)
+    return LongLookup(title, median(seconds), tuple(json.loads(file.read_text())))
 
 
 # --- Questions ------------------------------------------------------------------------

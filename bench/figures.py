@@ -77,6 +77,28 @@ class Build:
         )
 
 
+@frozen
+class LongLookup:
+    """
+    A lookup of as many as a request may hold.
+
+    :ivar seconds: Until the answer.
+    :ivar blocked_seconds: As for :class:`Build`.
+    """
+
+    title: str
+    seconds: float
+    blocked_seconds: tuple[float, float]
+
+    def line(self) -> str:
+        """All of it."""
+        waited, worked = (1000 * seconds for seconds in self.blocked_seconds)
+        return (
+            f"  {self.title}: {self.seconds * 1000:.0f} ms; longest block of the "
+            f"reactor {waited:.0f} ms (CPU {worked:.0f} ms)"
+        )
+
+
 def memory(one: Memory) -> str:
     """Memory in words."""
     return (

@@ -82,7 +82,7 @@ class ReactorWatch(Service):
     Writes down how long the reactor kept others waiting, each time it was longer.
 
     Once by the clock, which also counts what other processes did meanwhile, and once
-    by the CPU time of the reactor's thread alone.
+    by the CPU time of the reactor's thread alone. Whoever removes the file begins anew.
     """
 
     def __init__(self, path: Path, reactor: Any) -> None:
@@ -111,6 +111,8 @@ class ReactorWatch(Service):
         now = (time.perf_counter(), time.thread_time())
         waited, worked = now[0] - self._last[0] - TICK, now[1] - self._last[1]
         self._last = now
+        if not self._path.exists():
+            self._longest = (0.0, 0.0)
         longest = (max(waited, self._longest[0]), max(worked, self._longest[1]))
         if longest != self._longest:
             self._longest = longest
