@@ -1,5 +1,6 @@
 """A certificate authority for tests: real certificates for real TLS on loopback."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -63,33 +64,49 @@ class CertificateAuthority:
         )
         self.ca_file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, *names: str, is_expired: bool = False) -> IssuedCertificate:
+    def issue(
+        self,
+        *names: str,
+        common_name: str = "",
+        is_expired: bool = False,
+        is_early: bool = False,
+    ) -> IssuedCertificate:
         """
         Make a server's certificate.
 
-        :param names: DNS names and IP addresses.
+        :param names: DNS names, IP addresses and URIs (behind ``uri:``), good or bad;
+            may be none.
+        :param common_name: That of the subject; the first of the names if not given.
         :param is_expired: Whether it was valid until yesterday.
+        :param is_early: Whether it will be valid from tomorrow on.
         """
-        alternatives = x509.SubjectAlternativeName([_general_name(n) for n in names])
+        alternatives = [_general_name(name) for name in names]
         return self._issue(
-            names[0], ExtendedKeyUsageOID.SERVER_AUTH, is_expired, alternatives
+            common_name or names[0],
+            ExtendedKeyUsageOID.SERVER_AUTH,
+            *([x509.SubjectAlternativeName(alternatives)] if names else []),
+            days_ago=3 * is_expired - 2 * is_early,
         )
 
     def issue_client(self, name: str, *, is_expired: bool = False) -> IssuedCertificate:
-        """Make a client's certificate."""
-        return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, is_expired)
+        """Make a client's certificate, which has the name as a server's would."""
+        return self._issue(
+            name,
+            ExtendedKeyUsageOID.CLIENT_AUTH,
+            x509.SubjectAlternativeName([_general_name(name)]),
+            days_ago=3 * is_expired,
+        )
 
     def _issue(
         self,
         name: str,
         usage: x509.ObjectIdentifier,
-        is_expired: bool,
         *extensions: x509.ExtensionType,
+        days_ago: int,
     ) -> IssuedCertificate:
         self._issued += 1
         key = ec.generate_private_key(ec.SECP256R1())
-        age = timedelta(days=3) if is_expired else timedelta()
-        builder = _builder(_name(name), self._name, key, age)
+        builder = _builder(_name(name), self._name, key, timedelta(days=days_ago))
         for extension in (x509.ExtendedKeyUsage([usage]), *extensions):
             builder = builder.add_extension(extension, False)
         certificate = builder.sign(self._key, SHA256())
@@ -103,11 +120,37 @@ class CertificateAuthority:
         return issued
 
 
+def wrong_certificates(
+    host: str, authority: CertificateAuthority, stranger: CertificateAuthority
+) -> Sequence[tuple[IssuedCertificate, str]]:
+    """
+    What no client may accept.
+
+    :param host: Which host a client means to reach.
+    :param authority: Whom it trusts.
+    :param stranger: Whom it does not trust.
+    :return: Each with what is to be said about it.
+    """
+    return (
+        (stranger.issue(host), "authority is not known"),
+        (authority.issue(host, is_expired=True), "has expired"),
+        (authority.issue(host, is_early=True), "is not valid yet"),
+        (authority.issue("other.test", common_name=host), "is for another name"),
+        (authority.issue(common_name="other.test"), "names no host"),
+        (authority.issue(common_name=host), "names no host"),
+        (authority.issue("*.com", common_name=host), "names no host"),
+        (authority.issue("other.test", "*.*.com"), "is for another name"),
+        (authority.issue_client(host), "is not one for servers"),
+    )
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _general_name(name: str) -> x509.GeneralName:
+    if name.startswith("uri:"):
+        return x509.UniformResourceIdentifier(name.removeprefix("uri:"))
     try:
         return x509.IPAddress(ip_address(name))
     except ValueError:

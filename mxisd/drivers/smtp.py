@@ -6,10 +6,7 @@ from io import BytesIO
 from typing import Any
 
 from attrs import frozen
-from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL import SSL
-from OpenSSL.crypto import X509
-from service_identity import VerificationError
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import (
     ConnectError,
@@ -17,11 +14,7 @@ from twisted.internet.error import (
     DNSLookupError,
 )
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.ssl import (
-    Certificate,
-    optionsForClientTLS,
-    trustRootFromCertificates,
-)
+from twisted.internet.protocol import connectionDone
 from twisted.mail.smtp import (
     AUTHDeclinedError,
     AuthenticationError,
@@ -36,7 +29,10 @@ from twisted.mail.smtp import (
     TLSError,
     TLSRequiredError,
 )
+from twisted.python.failure import Failure
 
+from mxisd.drivers.tls import CertificateRefused, ClientTls
+from mxisd.drivers.tls_files import TlsFiles, UnusableFile
 from mxisd.errors import Unavailable
 from mxisd.model.secret import Secret
 
@@ -119,9 +115,9 @@ async def send_mail(
         await sending
     except TimeoutError:
         raise MailFailed(f"not done within {server.seconds:g} s") from None
-    except (SMTPClientError, ConnectError) as error:
+    except (SMTPClientError, ConnectError, ConnectionClosed) as error:
         # Without the cause: what servers say quotes the address.
-        raise MailFailed(_reason(error)) from None
+        raise MailFailed(connection.refusal or _reason(error)) from None
 
 
 class _Connection:
@@ -159,12 +155,19 @@ class _Connection:
             self._connector = self._reactor.connectTCP(*where, timeout=CONNECT_SECONDS)
         return done
 
+    @property
+    def refusal(self) -> str:
+        """Why the server's certificate was not accepted, if it was not."""
+        return str(self._factory.refusal)
+
     def _trust(self) -> Any:
         if self._server.encryption is Encryption.NEVER:
             return None
-        ca_file = self._server.ca_file
-        root = None if ca_file is None else _authorities(ca_file)
-        return optionsForClientTLS(self._server.host, trustRoot=root)
+        files = TlsFiles(ca_file=self._server.ca_file)
+        try:
+            return ClientTls(self._server.host, files.context())
+        except UnusableFile as error:
+            raise MailFailed(str(error)) from error
 
     def _cut(self) -> None:
         self._factory.sendFinished = True
@@ -189,21 +192,17 @@ class _Sender(ESMTPSender):
         stuffed: bytes = super().transformChunk(chunk)
         return dot + stuffed
 
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        # Twisted before 26 tells nobody.
+        if isinstance(reason.value, CertificateRefused):
+            self.factory.refusal = f"TLS: {reason.value}"
+        super().connectionLost(reason)
+
 
 class _Factory(ESMTPSenderFactory):
     protocol = _Sender
     noisy = False
-
-
-def _authorities(path: str) -> Any:
-    try:
-        with open(path, "rb") as file:
-            found = load_pem_x509_certificates(file.read())
-    except (OSError, ValueError) as error:
-        raise MailFailed(f"caFile cannot be read: {error}") from error
-    return trustRootFromCertificates(
-        [Certificate(X509.from_cryptography(one)) for one in found]
-    )
+    refusal = ""
 
 
 # --- Words for what went wrong --------------------------------------------------------
@@ -258,8 +257,6 @@ def _why_not_connected(error: BaseException) -> str:
             return "no connection in time"
         case ConnectError():
             return f"no connection ({cause.osError or type(cause).__name__})"
-        case VerificationError():
-            return "TLS: the certificate is for another name"
         case SSL.Error():
             return f"TLS: {_tls_reason(cause)}"
         case ConnectionClosed() | SMTPConnectError():

@@ -28,6 +28,7 @@ from mxisd.drivers.http.connections import (
     close_kept,
 )
 from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
+from mxisd.drivers.tls_files import UnusableFile
 from mxisd.errors import ConfigError
 from mxisd.model.requesters import Network
 
@@ -219,13 +220,10 @@ def http_clients(
 
 
 def _trust(ca_file: Path | None) -> Trust:
-    if ca_file is None:
-        return Trust()
     try:
         return Trust.reading(ca_file)
-    except (OSError, ValueError) as error:
-        problem = f"cannot read certificates from {ca_file}: {error}"
-        raise ConfigError.at("outbound.caFile", problem) from error
+    except UnusableFile as error:
+        raise ConfigError.at("outbound.caFile", error.problem) from error
 
 
 def _kept_alive(reactor: Any) -> HTTPConnectionPool:

@@ -1,30 +1,24 @@
 """How connections are made: where to, with which trust, and how long they may live."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
-from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL import SSL
-from OpenSSL.crypto import X509
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import (
     IConnector,
     IHostnameResolver,
-    IOpenSSLClientConnectionCreator,
     IProtocol,
     IReactorPluggableNameResolver,
     IStreamClientEndpoint,
     ITCPTransport,
 )
 from twisted.internet.protocol import ClientFactory, connectionDone
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
-from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.web.client import URI, HTTPConnectionPool
 from twisted.web.error import SchemeNotSupported
@@ -33,10 +27,11 @@ from zope.interface import implementer
 
 from mxisd.drivers.http.addresses import may_reach
 from mxisd.drivers.http.failures import AddressRefused
+from mxisd.drivers.tls import ClientTls
+from mxisd.drivers.tls_files import context_trusting
 from mxisd.model.requesters import Network
 
 CONNECT_SECONDS = 4
-REMEMBERED_HOSTS = 10
 
 
 @frozen
@@ -50,63 +45,38 @@ class Route:
 # --- Trust ----------------------------------------------------------------------------
 
 
-@implementer(IOpenSSLClientConnectionCreator)
-@frozen
-class _AlsoTrusting:
-    """Trusts some authorities besides those that the inner creator trusts."""
-
-    _inner: IOpenSSLClientConnectionCreator
-    _authorities: Sequence[X509]
-
-    def clientConnectionForTLS(
-        self, tlsProtocol: TLSMemoryBIOProtocol
-    ) -> SSL.Connection:
-        connection = self._inner.clientConnectionForTLS(tlsProtocol)
-        store = connection.get_context().get_cert_store()
-        assert store is not None
-        for authority in self._authorities:
-            store.add_cert(authority)
-        return connection
-
-
 @implementer(IPolicyForHTTPS)
 @define(eq=False)
 class Trust:
     """
     Judges certificates: by the system's authorities and some more, and by name.
 
-    The last few hosts are remembered: reading the system's authorities takes 10 ms, and
-    they take a megabyte.
+    Reading the system's authorities takes 10 ms, and they take a megabyte: they are
+    read once, when TLS is spoken for the first time.
     """
 
-    _authorities: Sequence[X509] = ()
-    _known: "OrderedDict[bytes, IOpenSSLClientConnectionCreator]" = field(
-        factory=OrderedDict, init=False
-    )
+    _ca_file: str | None
+    _context: SSL.Context | None = field(default=None, init=False)
 
     @classmethod
-    def reading(cls, ca_file: Path) -> "Trust":
+    def reading(cls, ca_file: Path | None) -> "Trust":
         """
-        Trust the authorities in a PEM file too.
+        Trust the authorities in a PEM file too, if there is one.
 
-        :raise OSError: If it cannot be read.
-        :raise ValueError: If it holds no certificate, or a broken one.
+        :raise UnusableFile: If it cannot be used.
         """
-        certificates = load_pem_x509_certificates(ca_file.read_bytes())
-        return cls([X509.from_cryptography(each) for each in certificates])
+        trust = cls(None if ca_file is None else str(ca_file))
+        if ca_file is not None:
+            trust._read()
+        return trust
 
-    def creatorForNetloc(
-        self, hostname: bytes, port: int
-    ) -> IOpenSSLClientConnectionCreator:
+    def creatorForNetloc(self, hostname: bytes, port: int) -> ClientTls:
         """Make connections that insist on a certificate for this host."""
-        creator = self._known.pop(hostname, None)
-        if creator is None:
-            options = optionsForClientTLS(hostname.decode("ascii"))
-            creator = _AlsoTrusting(options, self._authorities)
-        self._known[hostname] = creator
-        if len(self._known) > REMEMBERED_HOSTS:
-            self._known.popitem(last=False)
-        return creator
+        return ClientTls(hostname.decode("ascii"), self._context or self._read())
+
+    def _read(self) -> SSL.Context:
+        self._context = context_trusting(self._ca_file)
+        return self._context
 
 
 # --- Guard ----------------------------------------------------------------------------

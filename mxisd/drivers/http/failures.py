@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from OpenSSL import SSL
-from service_identity import VerificationError
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import (
     ConnectError,
@@ -19,6 +18,7 @@ from twisted.web.client import (
 )
 from twisted.web.error import SchemeNotSupported
 
+from mxisd.drivers.tls import CertificateRefused
 from mxisd.errors import Unavailable
 
 
@@ -36,6 +36,7 @@ class AddressRefused(ConnectError):
 
 LIBRARY_ERRORS = (
     CancelledError,
+    CertificateRefused,
     ConnectError,
     ConnectingCancelledError,
     ConnectionClosed,
@@ -45,7 +46,6 @@ LIBRARY_ERRORS = (
     ResponseFailed,
     SSL.Error,
     SchemeNotSupported,
-    VerificationError,
 )
 """What the agent and its endpoints fail with, but for what is wrong with a URL."""
 
@@ -86,8 +86,8 @@ def _why_not_connected(error: BaseException) -> str | None:
             return "no connection in time"
         case ConnectError():
             return f"no connection ({error.osError or type(error).__name__})"
-        case VerificationError():
-            return "TLS: the certificate is for another name"
+        case CertificateRefused():
+            return f"TLS: {error}"
         case SSL.Error():
             return f"TLS: {_tls_reason(error)}"
     return None

@@ -15,7 +15,8 @@ from mxisd.drivers.ldap.connection import LdapConnection
 from mxisd.drivers.ldap.errors import SUCCESS, ServerHangs, TimedOut, code_name
 from mxisd.drivers.ldap.operations import Scope, Search
 from mxisd.drivers.ldap.server import Access, AnyAddress, Security, SocketAddress
-from mxisd.drivers.ldap.tls import Handshake
+from mxisd.drivers.ldap.tls import client_tls
+from mxisd.drivers.tls import ClientTls
 from mxisd.errors import StoreUnavailable
 
 NEXT_ADDRESS = 0.1
@@ -74,17 +75,19 @@ async def _connect(
     patience: float | None,
     as_service: bool,
 ) -> LdapConnection:
-    handshake = _handshake(address, access)
-    is_tls = handshake is not None and access.security is Security.TLS
+    tls = _tls(address, access)
+    is_tls = tls is not None and access.security is Security.TLS
     connection = LdapConnection(
         reactor, access.timeout, is_tls=is_tls, patience=patience
     )
     endpoint = _endpoint(reactor, address)
-    if handshake is not None and is_tls:
-        endpoint = wrapClientTLS(handshake, endpoint)
+    if tls is not None and is_tls:
+        endpoint = wrapClientTLS(tls, endpoint)
     await connectProtocol(endpoint, connection)
     try:
-        await _secure(connection, handshake, is_tls)
+        await connection.ready()
+        if tls is not None and not is_tls:
+            await connection.start_tls(tls)
         if as_service:
             await _introduce(connection, access)
     except BaseException:
@@ -93,10 +96,10 @@ async def _connect(
     return connection
 
 
-def _handshake(address: AnyAddress, access: Access) -> Handshake | None:
+def _tls(address: AnyAddress, access: Access) -> ClientTls | None:
     if isinstance(address, SocketAddress) or access.security is Security.NONE:
         return None
-    return Handshake(address.host, access)
+    return client_tls(address.host, access)
 
 
 def _endpoint(reactor: Any, address: AnyAddress) -> Any:
@@ -105,20 +108,6 @@ def _endpoint(reactor: Any, address: AnyAddress) -> Any:
     return HostnameEndpoint(
         reactor, address.host, address.port, attemptDelay=NEXT_ADDRESS
     )
-
-
-async def _secure(
-    connection: LdapConnection, handshake: Handshake | None, is_tls: bool
-) -> None:
-    try:
-        await connection.ready()
-        if handshake is not None and not is_tls:
-            await connection.start_tls(handshake)
-    except StoreUnavailable as error:
-        complaint = "" if handshake is None else handshake.complaint()
-        if not complaint:
-            raise
-        raise StoreUnavailable(f"{error}: {complaint}") from error
 
 
 async def _introduce(connection: LdapConnection, access: Access) -> None:

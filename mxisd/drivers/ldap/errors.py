@@ -4,6 +4,7 @@ from ldaptor.protocols.ldap import ldaperrors
 from OpenSSL import SSL
 from twisted.python.failure import Failure
 
+from mxisd.drivers.tls import CertificateRefused
 from mxisd.errors import DeadlineExceeded, StoreUnavailable
 
 SUCCESS = 0
@@ -69,8 +70,8 @@ def why_lost(
     error = reason.value
     if isinstance(error, SSL.Error):
         return f"TLS failed: {_tls_words(error)}"
-    if type(error).__module__.startswith("service_identity"):
-        return "TLS failed: the certificate is for another host name"
+    if isinstance(error, CertificateRefused):
+        return f"TLS failed: {error}"
     if in_handshake:
         return (
             "the server closed the connection instead of a TLS handshake; "

@@ -9,7 +9,8 @@ from twisted.logger import Logger
 
 from mxisd import __version__
 from mxisd.drivers.http.json_client import JsonClient
-from mxisd.drivers.http.own_client import OwnClient, TlsFiles, own_client
+from mxisd.drivers.http.own_client import OwnClient, own_client
+from mxisd.drivers.tls_files import TlsFiles
 from mxisd.interfaces import ISection, IThreePidLookup, Store, Tools
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import SearchBy

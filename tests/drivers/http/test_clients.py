@@ -473,7 +473,7 @@ class GuardedTests(HttpTestCase):
         self.at("public.test", PUBLIC, 443, site(Answer()))
         error = await self.failure(self.clients.guarded, "https://public.test/")
         self.assertIsInstance(error, NotConnected)
-        self.assertEqual(str(error), "TLS: certificate verify failed")
+        self.assertEqual(str(error), "TLS: the certificate's authority is not known")
 
     async def test_no_tls_at_all(self) -> None:
         """A server that speaks plain HTTP where TLS is due is a TLS failure."""

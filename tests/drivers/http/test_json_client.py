@@ -13,7 +13,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from mxisd.drivers.http import http_clients
 from mxisd.drivers.http.json_client import REQUESTS, JsonClient, JsonReply, all_of
-from mxisd.drivers.http.own_client import TlsFiles, own_client
+from mxisd.drivers.http.own_client import own_client
+from mxisd.drivers.tls_files import TlsFiles
 from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.model.secret import Secret
 from tests.drivers.http.servers import (

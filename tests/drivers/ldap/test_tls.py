@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.drivers.ldap.server import Access
-from mxisd.drivers.ldap.tls import Handshake
+from mxisd.drivers.ldap.tls import client_tls
 from mxisd.errors import StoreUnavailable
 from tests.tls import CertificateAuthority
 
@@ -28,7 +29,7 @@ class FilesTests(SynchronousTestCase):
         """The error names the key."""
         values: Any = {name: str(value) for name, value in access.items()}
         error = self.assertRaises(
-            StoreUnavailable, Handshake, "ldap.example.org", Access(**values)
+            StoreUnavailable, client_tls, "ldap.example.org", Access(**values)
         )
         self.assertIn(words, str(error))
 
@@ -43,7 +44,9 @@ class FilesTests(SynchronousTestCase):
             certificate_file=str(chain),
             key_file=str(self.good.key_file),
         )
-        self.assertEqual(Handshake("ldap.example.org", access).complaint(), "")
+        self.assertEqual(client_tls("localhost", access).host, "localhost")
+        named = evolve(access, tls_name="ldap.example.org")
+        self.assertEqual(client_tls("localhost", named).host, "ldap.example.org")
 
     def test_authorities(self) -> None:
         """A file that is missing, or holds no certificate, is told."""
@@ -75,7 +78,7 @@ class FilesTests(SynchronousTestCase):
             (locked, "connection.keyFile cannot be read"),
             (self.folder / "gone", "connection.keyFile cannot be read"),
             (self.good.cert_file, "connection.keyFile cannot be read"),
-            (other, "is not the key of connection.certificateFile"),
+            (other, "connection.keyFile is not the key of certificateFile"),
         ):
             self.assert_refused(
                 words, certificate_file=self.good.cert_file, key_file=path
