@@ -88,8 +88,10 @@ class Homeserver:
         return self._object(reply)
 
     async def post(self, path: str, document: Any) -> dict[str, Any] | None:
-        """Post an object; for the rest see :meth:`get`."""
-        reply = await self.client.post(self._url(path), document, wanted=_STATUSES)
+        """Ask by posting an object; for the rest see :meth:`get`."""
+        reply = await self.client.post(
+            self._url(path), document, wanted=_STATUSES, is_repeatable=True
+        )
         return self._object(reply)
 
     def _url(self, path: str) -> str:

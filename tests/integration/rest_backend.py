@@ -152,11 +152,15 @@ class Backend(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, setup: Any) -> None:
         super().__init__(("127.0.0.1", setup["port"]), Conversation)
         self.people = People(setup["people"], setup["domain"])
         self.token = setup.get("token")
+        # What Python's own server speaks if nobody says otherwise, and a connection's
+        # end without a word.
+        self.is_old = bool(setup.get("is_old"))
         self.orders: dict[str, Any] = {}
         self.requests: list[Any] = []
         if setup.get("certificate"):
@@ -178,8 +182,12 @@ def _secured(setup: Any) -> ssl.SSLContext:
 class Conversation(BaseHTTPRequestHandler):
     """A connection."""
 
-    protocol_version = "HTTP/1.1"
     server: Backend
+
+    @property
+    def protocol_version(self) -> str:  # type: ignore[override]
+        """Which HTTP is spoken."""
+        return "HTTP/1.0" if self.server.is_old else "HTTP/1.1"
 
     def do_GET(self) -> None:
         """Tell what was asked."""

@@ -38,7 +38,8 @@ class BackendProcess:
         """
         Start it, and return when it listens.
 
-        :param setup: ``token``; ``certificate``, ``key``, ``clients``: PEM files.
+        :param setup: ``token``; ``certificate``, ``key``, ``clients``: PEM files;
+            ``is_old``: HTTP/1.0 is spoken.
         """
         self._setup = {
             "people": [asdict(each) for each in people],

@@ -12,6 +12,7 @@ from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
 from mxisd.ports import IOnBind
 from mxisd.remote.onbind import ONBIND, TOTAL_SECONDS, OnBind
+from tests.drivers.http.counting import Counting, answer
 from tests.drivers.http.servers import listen, site
 from tests.remote.federation import FederationTestCase
 
@@ -133,6 +134,32 @@ class OnBindTests(FederationTestCase):
         self.assertEqual(await self.tell(made), 200)
         ((_, request, _),) = resource.asked
         self.assertEqual(request.path, b"/prefix" + ONBIND.encode())
+
+    async def test_put_where_connections_end(self) -> None:
+        """It leaves, whatever the server does with the connection of the POST."""
+        lacking = b"HTTP/1.%d 404 Not Found\r\nContent-Length: 0\r\n%s\r\n"
+        for refusal in (lacking % (0, b""), lacking % (1, b"Connection: Close\r\n")):
+            self.assertEqual(await self.told_after(refusal, is_ended=False), 200)
+            self.assertEqual(await self.told_after(refusal, is_ended=True), 200)
+        self.assertEqual(await self.told_after(lacking % (1, b""), is_ended=True), 200)
+
+    async def told_after(self, refusal: bytes, is_ended: bool) -> int:
+        """Tell a server that refuses POST; tells what it says to PUT in the end."""
+
+        def script(transport: Any, *_: int) -> None:
+            is_post = server.heard[-1] == b"POST"
+            transport.write(refusal if is_post else answer())
+            if is_ended:
+                transport.loseConnection()
+
+        server = Counting(script)
+        port = listen(self, self.reactor, server)
+        self.internet.server("127.0.0.1", port, port)
+        made = self.make(overwrites={"example.test": f"http://127.0.0.1:{port}"})
+        for _ in range(3):
+            status = await self.tell(made)
+        self.assertEqual(server.heard.count(b"POST"), 3)
+        return status
 
     async def test_a_deadline_for_everything(self) -> None:
         """A homeserver that never answers is given up."""

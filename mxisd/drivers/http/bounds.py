@@ -20,9 +20,15 @@ from mxisd.drivers.http.failures import HttpFailed
 @implementer(IBodyProducer)
 @frozen
 class BytesBody:
-    """A request's body that is all there."""
+    """
+    A request's body that is all there.
+
+    :ivar is_repeatable: Whether the server may hear it twice although the method is
+        POST: it only asks.
+    """
 
     _content: bytes
+    is_repeatable: bool = False
 
     @property
     def length(self) -> int:
@@ -42,6 +48,18 @@ class BytesBody:
 
     def stopProducing(self) -> None:
         """Nothing is left to stop."""
+
+
+class Question(bytes):
+    """
+    The body of a POST that only asks, so that its server may hear it twice.
+
+    This is how to say so through ``treq``, which takes bytes.
+    """
+
+    def __conform__(self, interface: Any) -> BytesBody | None:
+        """Become a body, for the HTTP library."""
+        return BytesBody(self, True) if interface is IBodyProducer else None
 
 
 class BodyCollector(Protocol):

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from attrs import define, field, frozen
 from treq.client import HTTPClient
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
@@ -25,9 +25,9 @@ from mxisd.drivers.http.connections import (
     Leash,
     Route,
     Trust,
-    close_kept,
 )
 from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
+from mxisd.drivers.http.keeping import Connections, RepeatingAgent
 from mxisd.drivers.tls_files import UnusableFile
 from mxisd.errors import ConfigError
 from mxisd.model.requesters import Network
@@ -35,8 +35,6 @@ from mxisd.model.requesters import Network
 HEAD_BYTES = 64 << 10
 STORE_LIMIT_BYTES = 16 << 20
 STORE_SECONDS = 30
-KEPT_CONNECTIONS = 8
-KEPT_SECONDS = 60
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -79,7 +77,7 @@ class HttpClient:
 
     _reactor: Any
     _rules: Rules
-    _pool: HTTPConnectionPool | None = None
+    _pool: Connections | None = None
 
     async def request(
         self,
@@ -146,25 +144,31 @@ class HttpClient:
     def _agent(
         self, limit_bytes: int, seconds: float, route: Route | None, leash: Leash
     ) -> IAgent:
-        reactor, pool = self._reactor, self._pool
-        # A connection along a route is not kept: the pool knows connections by the
-        # URL's host and port alone.
-        if pool is None or route is not None:
-            reactor = GuardedReactor(reactor, self._rules.allowed, leash)
-            pool = HTTPConnectionPool(self._reactor, persistent=False)
-        endpoints = Endpoints(reactor, self._rules.trust, self._rules.schemes, route)
         return BoundedAgent(
             self._reactor,
-            Agent.usingEndpointFactory(self._reactor, endpoints, pool),
+            self._unbounded(route, leash),
             user_agent=self._rules.user_agent,
             limit_bytes=limit_bytes,
             seconds=seconds,
         )
 
+    def _unbounded(self, route: Route | None, leash: Leash) -> IAgent:
+        reactor, rules = self._reactor, self._rules
+        # A connection along a route is not kept: the pool knows connections by the
+        # URL's host and port alone.
+        if self._pool is None or route is not None:
+            guarded = GuardedReactor(reactor, rules.allowed, leash)
+            endpoints = Endpoints(guarded, rules.trust, rules.schemes, route)
+            pool = Connections(reactor, persistent=False)
+            agent: IAgent = Agent.usingEndpointFactory(reactor, endpoints, pool)
+            return agent
+        endpoints = Endpoints(reactor, rules.trust, rules.schemes)
+        return RepeatingAgent.over(reactor, endpoints, self._pool)
+
     async def close(self) -> None:
         """Close the connections that were kept alive."""
         if self._pool is not None:
-            await close_kept(self._pool)
+            await self._pool.close()
 
 
 @frozen
@@ -214,7 +218,7 @@ def http_clients(
     anywhere = Rules(secure | {b"http"}, None, trust, user_agent)
     outside = Rules(secure, allowed, trust, user_agent)
     return HttpClients(
-        HttpClient(reactor, anywhere, _kept_alive(reactor)),
+        HttpClient(reactor, anywhere, Connections(reactor)),
         HttpClient(reactor, outside),
     )
 
@@ -224,13 +228,6 @@ def _trust(ca_file: Path | None) -> Trust:
         return Trust.reading(ca_file)
     except UnusableFile as error:
         raise ConfigError.at("outbound.caFile", error.problem) from error
-
-
-def _kept_alive(reactor: Any) -> HTTPConnectionPool:
-    pool = HTTPConnectionPool(reactor)
-    pool.maxPersistentPerHost = KEPT_CONNECTIONS
-    pool.cachedConnectionTimeout = KEPT_SECONDS
-    return pool
 
 
 async def _read(response: IResponse) -> HttpReply:

@@ -20,7 +20,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.client import URI, HTTPConnectionPool
+from twisted.web.client import URI
 from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
@@ -250,14 +250,3 @@ class Endpoints:
             return _Quiet(plain)
         creator = self.trust.creatorForNetloc(uri.host, uri.port)
         return _Quiet(wrapClientTLS(creator, plain))
-
-
-# --- Ends -----------------------------------------------------------------------------
-
-
-async def close_kept(pool: HTTPConnectionPool) -> None:
-    """Close the connections that a pool keeps, and those that come back later."""
-    # A question that was cancelled may be answered all the same: its connection
-    # returns to a pool that nobody will look into again.
-    pool.cachedConnectionTimeout = 0
-    await pool.closeCachedConnections()

@@ -15,7 +15,7 @@ from twisted.internet.defer import (
 )
 from twisted.web.http_headers import Headers
 
-from mxisd.drivers.http.bounds import BodyCollector
+from mxisd.drivers.http.bounds import BodyCollector, Question
 from mxisd.drivers.http.clients import REDIRECTS
 from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
 from mxisd.errors import StoreUnavailable
@@ -98,15 +98,18 @@ class JsonClient:
         *,
         headers: Mapping[str, str] = _NOTHING,
         wanted: Set[int] = frozenset(),
+        is_repeatable: bool = False,
     ) -> JsonReply:
         """
         Post a document; for the rest see :meth:`get`.
 
         :param document: Anything that JSON can say; members keep their order.
+        :param is_repeatable: Whether the server may hear it twice, as a question.
         """
         body = json.dumps(document, separators=(",", ":")).encode("ascii")
         sent = {"Content-Type": "application/json; charset=UTF-8", **headers}
-        return await self._ask("POST", url, sent, wanted, data=body)
+        data = Question(body) if is_repeatable else body
+        return await self._ask("POST", url, sent, wanted, data=data)
 
     async def _ask(
         self,

@@ -5,7 +5,6 @@ from typing import Any
 from attrs import define, field, frozen
 from OpenSSL import SSL
 from treq.client import HTTPClient
-from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
@@ -15,7 +14,8 @@ from mxisd.drivers.http.clients import (
     STORE_SECONDS,
     nobodys_cookies,
 )
-from mxisd.drivers.http.connections import Endpoints, close_kept
+from mxisd.drivers.http.connections import Endpoints
+from mxisd.drivers.http.keeping import Connections, RepeatingAgent
 from mxisd.drivers.tls import ClientTls
 from mxisd.drivers.tls_files import TlsFiles, UnusableFile
 from mxisd.errors import Misconfigured
@@ -59,21 +59,21 @@ class OwnClient:
     """
 
     treq: HTTPClient
-    _pool: HTTPConnectionPool
+    _pool: Connections
 
     async def close(self) -> None:
         """Close the connections that were kept alive."""
-        await close_kept(self._pool)
+        await self._pool.close()
 
 
 def own_client(reactor: Any, files: TlsFiles, *, user_agent: str) -> OwnClient:
     """Make a client with the bounds of a store's tools; the files are read later."""
-    pool = HTTPConnectionPool(reactor)
+    pool = Connections(reactor)
     schemes = frozenset({b"http", b"https"})
     endpoints = Endpoints(reactor, _Policy(files), schemes)
     agent = BoundedAgent(
         reactor,
-        Agent.usingEndpointFactory(reactor, endpoints, pool),
+        RepeatingAgent.over(reactor, endpoints, pool),
         user_agent=user_agent,
         limit_bytes=STORE_LIMIT_BYTES,
         seconds=STORE_SECONDS,

@@ -9,7 +9,7 @@ from attrs import frozen
 from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.stores.firebase.access import IAccess
 from mxisd.stores.firebase.accounts import FIELDS
-from mxisd.stores.firebase.calls import JsonReply, call
+from mxisd.stores.firebase.calls import JsonReply, asking, call
 
 LOOKUP_LIMIT = 100
 """How many addresses Google takes at once."""
@@ -62,7 +62,7 @@ class Accounts:
             :data:`LOOKUP_LIMIT` together.
         :raise AddressRefused: If one of them is none in Google's eyes.
         """
-        reply = await self._asked("POST", "lookup", json=dict(question))
+        reply = await self._asked("POST", "lookup", **asking(dict(question)))
         if reply.status == 400 and reply.error in _NO_ADDRESS:
             raise AddressRefused(f"Firebase refuses an address: {reply.error}")
         _check(reply)
@@ -93,9 +93,8 @@ class Accounts:
         for _ in range(2):
             token = await self.access.token()
             headers = {"Authorization": f"Bearer {token.value}"}
-            reply = await call(
-                self.http, method, f"{url}/accounts:{verb}", headers=headers, **how
-            )
+            sent = {**how, "headers": {**how.get("headers", {}), **headers}}
+            reply = await call(self.http, method, f"{url}/accounts:{verb}", **sent)
             if reply.status != 401:
                 return reply
             self.access.forget(token)

@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
+from mxisd.drivers.http.bounds import Question
 from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
 from mxisd.errors import StoreUnavailable
 
@@ -32,12 +33,20 @@ class JsonReply:
         return error.split(" ")[0][:60] if isinstance(error, str) else ""
 
 
+def asking(document: Any) -> dict[str, Any]:
+    """What :func:`call` takes for a JSON document that Google may hear twice."""
+    return {
+        "headers": {"Content-Type": "application/json; charset=UTF-8"},
+        "data": Question(json.dumps(document).encode("ascii")),
+    }
+
+
 async def call(http: Any, method: str, url: str, **how: Any) -> JsonReply:
     """
     Ask once; a redirect is an answer like any other.
 
     :param http: A ``treq`` client.
-    :param how: What ``treq`` takes: ``headers``, ``params``, ``data``, ``json``.
+    :param how: What ``treq`` takes: ``headers``, ``params``, ``data``.
     :raise StoreUnavailable: If there is no complete answer, or a 200 without JSON.
     """
     try:

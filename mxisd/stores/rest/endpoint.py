@@ -79,7 +79,9 @@ class Endpoint:
     async def _reply(self, question: Mapping[str, Any]) -> JsonReply:
         wanted = {NOT_FOUND, METHOD_NOT_ALLOWED}
         try:
-            reply = await self.client.post(self.url, question, wanted=wanted)
+            reply = await self.client.post(
+                self.url, question, wanted=wanted, is_repeatable=True
+            )
         except Misconfigured:
             raise
         except StoreUnavailable as error:
