@@ -180,6 +180,23 @@ class GuardTests(HomeserverTestCase):
         self.homeserver_at("example.test", "10.0.0.1")
         self.assertEqual(await self.ask(), USER)
 
+    async def test_nobody_in_the_middle_speaks_for_our_own_domain(self) -> None:
+        """A redirect of its file to plain HTTP, or to others inside, leads nowhere."""
+        liar = Answer(b'{"m.server": "liar.test:9000"}')
+        plain = listen(self, self.reactor, site(liar))
+        self.internet.server("10.0.0.3", plain, plain)
+        self.internet.name("liar.test", "10.0.0.3")
+        self.internet.name("example.test", "10.0.0.1")
+        self.at("liar.test", "10.0.0.3", 443, site(liar))
+        self.homeserver_at("example.test", "10.0.0.1")
+        for location in (f"http://liar.test:{plain}/", "https://liar.test/"):
+            self.homeservers = self.make(domain="example.test")
+            moved = Answer(status=302, location=location)
+            self.at("example.test", "10.0.0.1", 443, site(moved))
+            self.assertEqual(await self.ask(), USER)
+            self.assertEqual(len(moved.requests), 1)
+        self.assertEqual(liar.requests, [])
+
 
 class OverwriteTests(HomeserverTestCase):
     async def test_used_as_it_is(self) -> None:

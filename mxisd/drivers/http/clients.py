@@ -26,7 +26,12 @@ from mxisd.drivers.http.connections import (
     Route,
     Trust,
 )
-from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
+from mxisd.drivers.http.failures import (
+    LIBRARY_ERRORS,
+    HttpFailed,
+    NotConnected,
+    explained,
+)
 from mxisd.drivers.http.keeping import Connections, RepeatingAgent
 from mxisd.drivers.tls_files import UnusableFile
 from mxisd.errors import ConfigError
@@ -73,11 +78,13 @@ class HttpClient:
     Sends requests and reads the whole answer, within bounds.
 
     :ivar pool: Keeps connections alive; without it each request makes its own.
+    :ivar elsewhere: Follows redirects to the hosts of others; this one if not given.
     """
 
     _reactor: Any
     _rules: Rules
     _pool: Connections | None = None
+    _elsewhere: "HttpClient | None" = None
 
     async def request(
         self,
@@ -121,21 +128,32 @@ class HttpClient:
         self, url: str, *, limit_bytes: int, seconds: float, redirects: int = 3
     ) -> HttpReply:
         """
-        Get, and follow redirects; each is subject to the same rules.
+        Get by https, and follow redirects, to https only.
+
+        Whoever decides on a redirect speaks for the first host. So nobody in the middle
+        may; and a host that is neither the first one nor below it is asked as a
+        stranger's, with those to which it leads in turn.
 
         :param seconds: For all of them together.
         :raise HttpFailed: If there is no complete answer, or there are too many.
         """
         deadline = self._reactor.seconds() + seconds
+        client, first = self, url
         for _ in range(redirects + 1):
+            client = client._for(url, first)
             left = max(0.0, deadline - self._reactor.seconds())
-            reply = await self.request(
+            reply = await client.request(
                 "GET", url, limit_bytes=limit_bytes, seconds=left
             )
             if reply.status not in REDIRECTS or "location" not in reply.headers:
                 return reply
             url = _redirected(url, reply.headers["location"])
         raise HttpFailed("too many redirects")
+
+    def _for(self, url: str, first: str) -> "HttpClient":
+        if urlsplit(url).scheme != "https":
+            raise NotConnected("only https is allowed")
+        return self if _is_within(url, first) else self._elsewhere or self
 
     def agent(self, limit_bytes: int, seconds: float) -> IAgent:
         """Make an agent with the same rules, for code that wants one."""
@@ -217,10 +235,9 @@ def http_clients(
     secure = frozenset({b"https"})
     anywhere = Rules(secure | {b"http"}, None, trust, user_agent)
     outside = Rules(secure, allowed, trust, user_agent)
-    return HttpClients(
-        HttpClient(reactor, anywhere, Connections(reactor)),
-        HttpClient(reactor, outside),
-    )
+    guarded = HttpClient(reactor, outside)
+    configured = HttpClient(reactor, anywhere, Connections(reactor), guarded)
+    return HttpClients(configured, guarded)
 
 
 def _trust(ca_file: Path | None) -> Trust:
@@ -240,8 +257,18 @@ async def _read(response: IResponse) -> HttpReply:
     return HttpReply(response.code, headers, await collector.body)
 
 
+def _is_within(url: str, first: str) -> bool:
+    """Whether a URL's host is that of the first one, or a name below it."""
+    host, own = urlsplit(url).hostname, urlsplit(first).hostname
+    return host is not None and (host == own or host.endswith(f".{own}"))
+
+
 def _redirected(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    if "@" in urlsplit(target).netloc:
+    try:
+        target = urljoin(url, location)
+        place = urlsplit(target).netloc
+    except ValueError:
+        raise HttpFailed("a redirect leads to no legal URL") from None
+    if "@" in place:
         raise HttpFailed("a redirect carries a user name")
     return target

@@ -334,8 +334,8 @@ class RedirectTests(HttpTestCase):
         options = {"seconds": 5, **options}
         return (await client.get_following(url, limit_bytes=1000, **options)).body
 
-    def redirecting(self, times: int) -> str:
-        """A server that redirects so often before it answers."""
+    def redirecting(self, times: int) -> Any:
+        """What redirects so often before it answers."""
 
         class Redirecting(Answer):
             def render_GET(self, request: Request) -> bytes:
@@ -346,22 +346,25 @@ class RedirectTests(HttpTestCase):
                 request.setHeader("Location", f"/{len(self.requests)}")
                 return b"elsewhere"
 
-        return self.plain_url(site(Redirecting()))
+        return site(Redirecting())
 
     async def test_three_are_followed(self) -> None:
-        """Three redirects are followed, relative ones too."""
-        body = await self.following(self.clients.configured, self.redirecting(3))
+        """Three redirects are followed, relative ones too, inside as well."""
+        self.at("ours.test", "10.0.0.1", 443, self.redirecting(3))
+        body = await self.following(self.clients.configured, "https://ours.test/")
         self.assertEqual(body, b"there")
 
     async def test_a_fourth_is_not(self) -> None:
         """A loop ends at the fourth."""
+        self.at("ours.test", "10.0.0.1", 443, self.redirecting(4))
         with self.assertRaises(HttpFailed) as caught:
-            await self.following(self.clients.configured, self.redirecting(4))
+            await self.following(self.clients.configured, "https://ours.test/")
         self.assertEqual(str(caught.exception), "too many redirects")
 
     async def test_a_plain_request_does_not_follow(self) -> None:
         """Other requests see a redirect as the answer it is."""
-        reply = await self.get(self.clients.configured, self.redirecting(1))
+        url = self.plain_url(self.redirecting(1))
+        reply = await self.get(self.clients.configured, url)
         self.assertEqual((reply.status, reply.body), (302, b"elsewhere"))
 
     async def test_all_share_one_deadline(self) -> None:
@@ -376,9 +379,10 @@ class RedirectTests(HttpTestCase):
                 return NOT_DONE_YET
 
         case = self
-        url = self.plain_url(site(Slow()))
+        self.at("ours.test", "10.0.0.1", 443, site(Slow()))
+        client, url = self.clients.configured, "https://ours.test/"
         with self.assertRaises(HttpFailed) as caught:
-            await self.following(self.clients.configured, url, seconds=0.25)
+            await self.following(client, url, seconds=0.25)
         self.assertIn("no answer within", str(caught.exception))
         await deferLater(self.reactor, 0.05)
 
@@ -401,6 +405,76 @@ class RedirectTests(HttpTestCase):
         """A redirect away from TLS is refused."""
         why = await self.refused("http://public.test/")
         self.assertEqual(why, "only https is allowed")
+
+    async def test_configured_is_not_led_to_http(self) -> None:
+        """Nor is it with a redirect back: whoever is in the middle decided on that."""
+        back = Answer(status=302, location="https://ours.test/file")
+        port = self.plain_port(site(back))
+        for location in (f"http://127.0.0.1:{port}/", "HTTP://ours.test/", "ftp://x/"):
+            first = Answer(status=302, location=location)
+            self.at("ours.test", "10.0.0.1", 443, site(first))
+            with self.assertRaises(HttpFailed) as caught:
+                await self.following(self.clients.configured, "https://ours.test/")
+            self.assertEqual(str(caught.exception), "only https is allowed")
+        self.assertEqual(back.requests, [])
+        self.assertEqual(self.internet.tried, [("10.0.0.1", 443)])
+
+    async def test_following_begins_with_https(self) -> None:
+        """The first server of all is asked by no other way."""
+        url = self.plain_url(site(Answer()))
+        with self.assertRaises(HttpFailed) as caught:
+            await self.following(self.clients.configured, url)
+        self.assertEqual(str(caught.exception), "only https is allowed")
+
+    async def test_configured_goes_inside_within_one_domain_only(self) -> None:
+        """To names below the first one; any other host must be public."""
+        inside = Answer(b"inside")
+        for name, address in (
+            ("ours.test", "10.0.0.1"),
+            ("www.ours.test", "10.0.0.2"),
+            ("theirs.test", "10.0.0.3"),
+            ("notours.test", "10.0.0.4"),
+        ):
+            self.at(name, address, 443, site(inside))
+        self.internet.name("WWW.ours.test", "10.0.0.2")
+        for location, is_followed in (
+            ("https://www.ours.test/", True),
+            ("https://WWW.ours.test/", True),
+            ("https://theirs.test/", False),
+            ("https://notours.test/", False),
+            ("https://127.0.0.1/", False),
+            ("https://localhost/", False),
+        ):
+            first = Answer(status=307, location=location)
+            self.at("ours.test", "10.0.0.1", 443, site(first))
+            client, url = self.clients.configured, "https://ours.test/"
+            await self.clients.configured.close()
+            if is_followed:
+                self.assertEqual(await self.following(client, url), b"inside")
+            else:
+                with self.assertRaises(HttpFailed):
+                    await self.following(client, url)
+        self.assertEqual(len(inside.requests), 2)
+
+    async def test_others_do_not_lead_back_inside(self) -> None:
+        """A public server that ours redirects to is followed, but like any stranger."""
+        self.at("ours.test", "10.0.0.1", 443, site(Answer(b"inside")))
+        there = "https://theirs.test/"
+        self.at("ours.test", "10.0.0.1", 443, site(Answer(status=301, location=there)))
+        self.at("theirs.test", PUBLIC, 443, site(Answer(b"theirs")))
+        client, url = self.clients.configured, "https://ours.test/"
+        self.assertEqual(await self.following(client, url), b"theirs")
+        self.at(
+            "theirs.test", PUBLIC, 443, site(Answer(status=301, location=url + "2"))
+        )
+        with self.assertRaises(HttpFailed) as caught:
+            await self.following(client, url)
+        self.assertIn("10.0.0.1 is not a public address", str(caught.exception))
+
+    async def test_no_legal_url(self) -> None:
+        """A redirect to what is none is a failure like any other."""
+        for location in ("https://[", "https://[x]/", "https://a:b/", "//[::1/x"):
+            self.assertTrue(await self.refused(location))
 
     async def test_a_user_name_is_refused(self) -> None:
         """A redirect with credentials in its URL is refused."""
