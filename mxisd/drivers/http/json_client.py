@@ -217,7 +217,7 @@ def _judged(status: int, body: bytes, wanted: Set[int]) -> JsonReply:
     if not body.strip():
         return JsonReply(status, None)
     try:
-        return JsonReply(status, json.loads(body.decode("utf-8")))
+        return JsonReply(status, json.loads(body.decode("utf-8-sig")))
     except (ValueError, RecursionError):
         if status in wanted:
             return JsonReply(status, None)

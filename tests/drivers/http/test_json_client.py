@@ -141,6 +141,11 @@ class JsonClientTests(JsonCase):
             self.assertEqual(reply, JsonReply(200, None))
             self.assertTrue(reply.is_success)
 
+    async def test_byte_order_mark(self) -> None:
+        """Some libraries begin with one; it means nothing."""
+        reply = await self.client().get(self.url(site(Answer(b"\xef\xbb\xbf[1]"))))
+        self.assertEqual(reply.document, [1])
+
     async def test_answers_that_are_no_json(self) -> None:
         """Pages, other encodings and bottomless depth are failures."""
         huge = b"1" * 5000
