@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mxisd.background import BackgroundTasks
+from mxisd.drivers.system_names import SystemNames
 from mxisd.errors import StoreUnavailable, Unavailable
 from mxisd.features.hash_index import HashIndex
 from mxisd.resolver.guard import Guard, apart
@@ -69,6 +70,29 @@ class StoreService(Service):
         ending: object = self._inner.stopService()
         if isinstance(ending, Awaitable):
             await ending
+
+
+class NamesService(Service):
+    """
+    Lets the reactor resolve names in threads that do nothing else.
+
+    Its own ten threads are for files and passwords, and for plug-ins.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._former: Any = None
+
+    def startService(self) -> None:
+        """Take over."""
+        super().startService()
+        names = SystemNames(self._reactor)
+        self._former = self._reactor.installNameResolver(names)
+
+    def stopService(self) -> None:
+        """Give back."""
+        super().stopService()
+        self._reactor.installNameResolver(self._former)
 
 
 class HashIndexService(Service):

@@ -16,7 +16,12 @@ from mxisd.assembly.stores import NamedStore, guarded_stores
 from mxisd.config.sections import Config
 from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.interfaces import IStoreFactory
-from mxisd.services import HashIndexService, ListeningService, StoreService
+from mxisd.services import (
+    HashIndexService,
+    ListeningService,
+    NamesService,
+    StoreService,
+)
 from mxisd.web.site import IdentitySite
 
 
@@ -45,7 +50,8 @@ def _services(
 ) -> IService:
     """Put what starts and stops in order: what is below the web starts first."""
     server = MultiService()
-    parts: list[IService] = [base.records, base.background]
+    names = NamesService(base.reactor)
+    parts: list[IService] = [names, base.records, base.background]
     parts += [
         StoreService(each.store.service, each.guard, base.reactor)
         for each in stores

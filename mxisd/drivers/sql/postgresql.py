@@ -1,7 +1,6 @@
-"""PostgreSQL, through txpostgres: no threads but for the names of hosts."""
+"""PostgreSQL, through txpostgres: without threads."""
 
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +14,6 @@ from twisted.internet.defer import (
     TimeoutError,
 )
 from twisted.internet.error import ConnectionDone
-from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from txpostgres import txpostgres
 
@@ -23,6 +21,7 @@ from mxisd.drivers.sql.address import DatabaseAddress
 from mxisd.drivers.sql.backends import LISTING_PATIENCE, Row, Take
 from mxisd.drivers.sql.errors import ConnectionGone, NoSuchValue, QueryWrong, TimedOut
 from mxisd.drivers.sql.statements import Statement
+from mxisd.drivers.system_names import addresses_of
 from mxisd.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -165,14 +164,11 @@ class PostgresqlBackend:
         if host is None or host.startswith("/"):
             return {**({"host": host} if host else {}), "port": port}
         # libpq would block while it asks for the address.
-        asking = deferToThread(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        try:
-            found = await self._in_time(asking, self._address.timeout)
-        except OSError as error:
-            raise StoreUnavailable(
-                "the host name of the database server is unknown"
-            ) from error
-        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        asking = addresses_of(host, self._reactor.nameResolver)
+        resolving = Deferred.fromCoroutine(asking)
+        addresses = await self._in_time(resolving, self._address.timeout)
+        if not addresses:
+            raise StoreUnavailable("the host name of the database server is unknown")
         return {
             "host": ",".join([host] * len(addresses)),
             "hostaddr": ",".join(addresses),
