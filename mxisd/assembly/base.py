@@ -7,9 +7,9 @@ from attrs import frozen
 
 from mxisd import __version__
 from mxisd.assembly.messages import make_notifier
+from mxisd.assembly.reaching import make_reaching
 from mxisd.background import BackgroundTasks
 from mxisd.config.sections import Config
-from mxisd.drivers.dns import Dns
 from mxisd.drivers.http import HttpClients, http_clients
 from mxisd.portions import Portions
 from mxisd.ports import IKeyRing, INotifier
@@ -22,7 +22,12 @@ from mxisd.remote.federation import Federation
 
 @frozen(kw_only=True)
 class Base:
-    """Made once, before everything else."""
+    """
+    Made once, before everything else.
+
+    :ivar federation: Reaches homeservers for whoever asks us.
+    :ivar delivery_federation: Reaches them for what we do by ourselves.
+    """
 
     config: Config
     reactor: Any
@@ -32,6 +37,7 @@ class Base:
     records: SqliteRecords
     http: HttpClients
     federation: Federation
+    delivery_federation: Federation
     key_ring: IKeyRing
     notifier: INotifier
 
@@ -43,7 +49,8 @@ class Base:
 
 def make_base(config: Config, reactor: Any) -> Base:
     """Make it."""
-    random, http = SystemRandom(), clients(config, reactor)
+    random = SystemRandom()
+    reaching = make_reaching(config, clients(config, reactor), random, reactor)
     database = config.storage.provider.sqlite.database
     now = reactor.seconds()
     return Base(
@@ -53,26 +60,13 @@ def make_base(config: Config, reactor: Any) -> Base:
         background=BackgroundTasks(reactor),
         portions=Portions(reactor),
         records=SqliteRecords(database, reactor.callFromThread, served_since=now),
-        http=http,
-        federation=_federation(config, http, random, reactor),
+        http=reaching.http,
+        federation=reaching.for_requests,
+        delivery_federation=reaching.for_deliveries,
         key_ring=open_key_ring(
             config.key.path, config.server_name, random, int(now * 1000)
         ),
-        notifier=make_notifier(config, http, random, reactor),
-    )
-
-
-def _federation(
-    config: Config, http: HttpClients, random: SystemRandom, reactor: Any
-) -> Federation:
-    overwrites = config.dns.overwrite.homeserver.federation
-    return Federation.using(
-        reactor,
-        http,
-        Dns.of_system(reactor),
-        random,
-        overwrites={entry.name: entry.value for entry in overwrites},
-        domain=config.matrix.domain,
+        notifier=make_notifier(config, reaching.http, random, reactor),
     )
 
 

@@ -62,7 +62,7 @@ def _new_invites(base: Base) -> NewInvites:
 def _deliveries(base: Base) -> Deliveries:
     return Deliveries(
         DeliveryRecords(base.database),
-        OnBind(base.federation),
+        OnBind(base.delivery_federation),
         base.key_ring,
         base.background,
         base.reactor,

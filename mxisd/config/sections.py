@@ -53,6 +53,19 @@ def _server_name(value: str) -> None:
         raise ValueError("must be a server name such as example.org") from error
 
 
+def _addresses(value: tuple[str, ...]) -> None:
+    for each in value:
+        if not _is_address(each):
+            raise ValueError(f"{each}: not an address such as 192.0.2.1:53 or [::1]:53")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return ServerName.parse(text).is_ip_literal
+    except IllegalIdentifier:
+        return False
+
+
 def _url(value: str) -> None:
     try:
         url = urlsplit(value)
@@ -182,6 +195,14 @@ class DnsSection:
     """Server discovery."""
 
     overwrite: DnsOverwriteSection = option("Overwrites.", DnsOverwriteSection)
+    servers: tuple[str, ...] = option(
+        "The name servers to ask for homeservers, with a port if it is not 53, such as "
+        "``192.0.2.1`` or ``[2001:db8::1]:5353``. Names of stores, mail servers and "
+        "gateways are resolved as the system does.",
+        (),
+        default_note="those in ``/etc/resolv.conf``",
+        check=_addresses,
+    )
 
 
 @frozen(kw_only=True)

@@ -3,16 +3,16 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from mxisd.drivers.dns import Dns
-from mxisd.drivers.http import HttpClient, HttpClients, HttpFailed, HttpReply, Route
+from mxisd.drivers.http import HttpClient, HttpFailed, HttpReply, Route
 from mxisd.errors import DeadlineExceeded, HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
 from mxisd.ports import IRandom
 from mxisd.remote.destinations import Destination
 from mxisd.remote.discovery import ServerDiscovery
+from mxisd.remote.lanes import Lane, Lanes
 from mxisd.remote.trails import Trail
 from mxisd.waiting import in_time
 
@@ -84,30 +84,34 @@ class Federation:
     """
     Finds homeservers, and tries each way to them.
 
+    :ivar lanes: Through what servers are asked.
     :ivar overwrites: Base URLs of servers that are not to be searched for, by name.
-    :ivar domain: ``matrix.domain``; its own server may be at any address.
     """
 
     _clock: IReactorTime
-    _clients: HttpClients
+    lanes: Lanes
     _discovery: ServerDiscovery
     _overwrites: Mapping[str, str] = field(converter=_lower_keys)
-    _domain: str
 
     @classmethod
     def using(
         cls,
         reactor: Any,
-        clients: HttpClients,
-        dns: Dns,
+        lanes: Lanes,
         random: IRandom,
-        *,
         overwrites: Mapping[str, str],
-        domain: str,
     ) -> "Federation":
         """Put everything together, with an empty memory."""
-        discovery = ServerDiscovery.using(reactor, dns, random)
-        return cls(reactor, clients, discovery, overwrites, domain)
+        discovery = ServerDiscovery.using(reactor, random)
+        return cls(reactor, lanes, discovery, overwrites)
+
+    def with_others(self, others: Lane) -> "Federation":
+        """
+        Reach the same servers for other askers.
+
+        :param others: To all servers that the operator did not name.
+        """
+        return evolve(self, lanes=self.lanes.with_others(others))
 
     async def reach(
         self,
@@ -149,8 +153,7 @@ class Federation:
         overwrite = self._overwrites.get(name)
         if overwrite is not None:
             step = "asking at the URL of dns.overwrite"
-            return [Way(step, self._clients.configured, overwrite.rstrip("/"))]
-        is_ours = name == self._domain.lower()
-        client = self._clients.configured if is_ours else self._clients.guarded
-        found = await self._discovery.destinations(server_name, client, trail)
-        return [Way.to(destination, client) for destination in found]
+            return [Way(step, self.lanes.own.client, overwrite.rstrip("/"))]
+        lane = self.lanes.to(name)
+        found = await self._discovery.destinations(server_name, lane, trail)
+        return [Way.to(destination, lane.client) for destination in found]

@@ -12,7 +12,8 @@ from email.utils import parsedate_to_datetime
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from mxisd.drivers.http import HttpClient, HttpFailed, HttpReply
+from mxisd.drivers.http import HttpClient, HttpFailed, HttpReply, NotTried
+from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import IllegalIdentifier, ServerName
 from mxisd.remote.client import BadAnswer, json_object
 from mxisd.remote.trails import Trail
@@ -112,6 +113,7 @@ class WellKnowns:
         Find the server to which a host delegates.
 
         :return: ``None`` if it delegates to nobody, or could not be asked.
+        :raise HomeserverUnavailable: If there was no room to ask: this tells nothing.
         """
         trail.begin(f"well-known of {host}")
         known = self._known.get(host)
@@ -131,6 +133,9 @@ class WellKnowns:
                 url, limit_bytes=LIMIT_BYTES, seconds=SECONDS
             )
             name = delegated_name(reply)
+        except NotTried as error:
+            trail.end(error)
+            raise HomeserverUnavailable(f"{host} was not asked: {error}") from error
         except HttpFailed as error:
             trail.end(error)
             failures = 1 if known is None else known.failures + 1

@@ -82,6 +82,21 @@ class CheckTests(SynchronousTestCase):
             expected = [] if is_good else ["server.publicUrl", path]
             self.assertEqual(found, expected, url)
 
+    def test_name_servers(self) -> None:
+        """Addresses, with a port or without; names would have to be asked for."""
+        for server, is_good in (
+            ("192.0.2.1", True),
+            ("192.0.2.1:5353", True),
+            ("[2001:db8::1]", True),
+            ("[2001:db8::1]:53", True),
+            ("2001:db8::1", False),
+            ("dns.example.org", False),
+            ("192.0.2.1:99999", False),
+            ("", False),
+        ):
+            expected = [] if is_good else ["dns.servers"]
+            self.assertEqual(wrong(dns={"servers": [server]}), expected, server)
+
     def test_the_public_url_may_hold_the_name(self) -> None:
         """``%SERVER_NAME%`` stands for it, as in mxisd."""
         found = config(

@@ -1,53 +1,28 @@
 """Tests of DNS questions against a real name server on loopback."""
 
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import defer
+from twisted.internet.task import Clock
 from twisted.names import dns, error
-from twisted.names.client import Resolver
-from twisted.names.server import DNSServerFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mxisd.drivers.dns import Dns, DnsFailed, SrvRecord
+from tests.drivers.name_server import NameServer
 
 NAME = "_matrix-fed._tcp.example.org"
-
-
-class _Zone:
-    """Knows some names; fails on the others as it is told to."""
-
-    def __init__(self) -> None:
-        self.records: dict[str, list[Any]] = {}
-        self.failure: Exception = error.DNSNameError()
-
-    def query(self, query: Any, timeout: Any = None) -> "defer.Deferred[Any]":
-        name = query.name.name.decode()
-        if name not in self.records:
-            return defer.fail(self.failure)
-        answers = [
-            dns.RRHeader(name, payload.TYPE, dns.IN, 60, payload)
-            for payload in self.records[name]
-        ]
-        return defer.succeed((answers, [], []))
 
 
 class ServicesTests(TestCase):
     timeout = 20
 
     def setUp(self) -> None:
-        """Start a name server that answers over UDP and TCP on one port."""
+        """Start a name server."""
         from twisted.internet import reactor
 
-        self.zone = _Zone()
-        server: Any = DNSServerFactory(clients=[self.zone])
-        server.noisy = False
-        run: Any = reactor
-        tcp = run.listenTCP(0, server, interface="127.0.0.1")
-        self.addCleanup(tcp.stopListening)
-        port = tcp.getHost().port
-        udp = run.listenUDP(port, dns.DNSDatagramProtocol(server), "127.0.0.1")
-        self.addCleanup(udp.stopListening)
-        self.dns = Dns(Resolver(servers=[("127.0.0.1", port)], reactor=reactor))
+        server = NameServer(self, reactor)
+        self.zone, clock = server.zone, cast(Any, reactor)
+        self.dns = Dns.using(server.resolver(), clock)
 
     async def test_records(self) -> None:
         """All fields of the records arrive."""
@@ -80,7 +55,7 @@ class ServicesTests(TestCase):
 
     async def test_a_failing_server(self) -> None:
         """A name server's failure is no absence."""
-        self.zone.failure = RuntimeError()
+        self.zone.failures[NAME] = RuntimeError()
         with self.assertRaises(DnsFailed):
             await self.dns.services(NAME)
         self.flushLoggedErrors(RuntimeError)
@@ -115,5 +90,6 @@ class FailureTests(SynchronousTestCase):
             OSError(101, "network is unreachable"),
             UnicodeError(),
         ):
-            asking = defer.Deferred.fromCoroutine(Dns(_Failing(failure)).services(NAME))
+            asked = Dns.using(_Failing(failure), Clock())
+            asking = defer.Deferred.fromCoroutine(asked.services(NAME))
             self.failureResultOf(asking, DnsFailed)

@@ -7,12 +7,19 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mxisd.drivers.dns import Dns
-from mxisd.drivers.http import http_clients
+from mxisd.drivers.http import HttpClients, http_clients
 from mxisd.model.settings import networks
 from mxisd.remote.federation import Federation
+from mxisd.remote.lanes import Lane, Lanes
 from tests.drivers.http.servers import FakeInternet, listen_tls
 from tests.remote.doubles import FakeResolver, LowestLots
 from tests.tls import CertificateAuthority
+
+
+def lanes(clients: HttpClients, dns: Dns, domain: str = "ours.test") -> Lanes:
+    """Both clients, with one DNS."""
+    own = Lane(clients.configured, dns)
+    return Lanes(own, Lane(clients.guarded, dns), {domain: own})
 
 
 class FederationTestCase(TestCase):
@@ -44,14 +51,9 @@ class FederationTestCase(TestCase):
             ca_file=self.authority.ca_file,
         )
         self.addCleanup(lambda: Deferred.fromCoroutine(clients.configured.close()))
-        return Federation.using(
-            self.internet if clock is None else clock,
-            clients,
-            Dns(self.resolver),
-            LowestLots(),
-            overwrites=overwrites or {},
-            domain=domain,
-        )
+        chosen: Any = self.internet if clock is None else clock
+        through = lanes(clients, Dns.using(self.resolver, chosen), domain)
+        return Federation.using(chosen, through, LowestLots(), overwrites or {})
 
     def at(self, name: str, address: str, port: int, factory: Any) -> None:
         """Put a server with a certificate for a name at an address."""

@@ -13,6 +13,7 @@ from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
 from mxisd.remote.destinations import Destination
 from mxisd.remote.discovery import TARGETS, ServerDiscovery
+from mxisd.remote.lanes import Lane
 from mxisd.remote.trails import Trail
 from tests.remote.doubles import FakeClient, FakeResolver, LowestLots, delegating
 
@@ -74,14 +75,16 @@ class DestinationsTests(SynchronousTestCase):
 
     def forget(self) -> None:
         """Start with an empty memory."""
-        clock: Any = Clock()
-        self.discovery = ServerDiscovery.using(clock, Dns(self.resolver), LowestLots())
+        self.clock: Any = Clock()
+        self.dns = Dns.using(self.resolver, self.clock)
+        self.discovery = ServerDiscovery.using(self.clock, LowestLots())
 
     def asking(self, name: str, client: FakeClient) -> "Deferred[Any]":
         """Ask where a server is."""
         anything: Any = client
+        lane = Lane(anything, self.dns)
         return Deferred.fromCoroutine(
-            self.discovery.destinations(ServerName.parse(name), anything, self.trail)
+            self.discovery.destinations(ServerName.parse(name), lane, self.trail)
         )
 
     def found(
@@ -147,6 +150,13 @@ class DestinationsTests(SynchronousTestCase):
         (found,) = self.found("a.test")
         self.assertEqual(found.route.port, 8448)
         self.assertIn("the name servers failed", str(self.trail))
+
+    def test_a_question_that_was_not_asked(self) -> None:
+        """It is no reason to go on, perhaps to the wrong server."""
+        self.dns = Dns.using(self.resolver, self.clock, at_once=0, waiting=0)
+        asking = self.asking("a.test", FakeClient([NO_FILE]))
+        self.failureResultOf(asking, HomeserverUnavailable)
+        self.assertIn("too many names", str(self.trail))
 
     def test_the_trail_tells_every_step(self) -> None:
         """What was tried can be read afterwards."""

@@ -21,7 +21,7 @@ from mxisd.remote.homeserver import Homeservers, openid_subject
 from tests.drivers.http.servers import Answer, SpeakingFactory, listen, says, site
 from tests.remote.doubles import FakeResolver, LowestLots
 from tests.remote.fake_homeserver import FakeHomeserver, OpenIdResource
-from tests.remote.federation import FederationTestCase
+from tests.remote.federation import FederationTestCase, lanes
 
 TOKEN = "to+ken/&=%é"
 USER = "@alice:example.test"
@@ -341,14 +341,8 @@ class FakeHomeserverTests(TestCase):
             allowed=[ip_network("127.0.0.0/8")],
             ca_file=homeserver.ca_file,
         )
-        federation = Federation.using(
-            reactor,
-            clients,
-            Dns(FakeResolver()),
-            LowestLots(),
-            overwrites={},
-            domain="ours.test",
-        )
+        through = lanes(clients, Dns.using(FakeResolver(), reactor))
+        federation = Federation.using(reactor, through, LowestLots(), {})
         homeservers = Homeservers(federation)
         name = ServerName.parse(homeserver.server_name)
         self.assertEqual(await homeservers.openid_user(name, Secret("abc")), USER)

@@ -6,7 +6,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.drivers.http import HttpFailed, HttpReply
+from mxisd.drivers.http import HttpFailed, HttpReply, NotTried
+from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
 from mxisd.remote import well_known
 from mxisd.remote.client import BadAnswer
@@ -125,6 +126,15 @@ class WellKnownsTests(SynchronousTestCase):
             self.assertIsNone(self.ask(client))
             self.assertEqual(len(client.asked), asked + 1)
             self.clock.advance(1)
+
+    def test_what_was_not_tried_is_not_remembered(self) -> None:
+        """That we had no room tells nothing about a host."""
+        client = FakeClient([NotTried("no room"), delegating("b.test")])
+        anything: Any = client
+        asking = self.well_knowns.delegation("a.test", anything, Trail())
+        failing = Deferred.fromCoroutine(asking)
+        self.failureResultOf(failing, HomeserverUnavailable)
+        self.assertEqual(self.ask(client), ServerName("b.test"))
 
     def test_success_forgets_failures(self) -> None:
         """After an answer the next failure is a first one again."""

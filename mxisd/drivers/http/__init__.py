@@ -7,7 +7,7 @@ from mxisd.drivers.http.clients import (
     http_clients,
 )
 from mxisd.drivers.http.connections import Route
-from mxisd.drivers.http.failures import HttpFailed, NotConnected
+from mxisd.drivers.http.failures import HttpFailed, NotConnected, NotTried
 
 __all__ = [
     "HttpClient",
@@ -15,6 +15,7 @@ __all__ = [
     "HttpFailed",
     "HttpReply",
     "NotConnected",
+    "NotTried",
     "Route",
     "http_clients",
 ]

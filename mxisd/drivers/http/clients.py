@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from treq.client import HTTPClient
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
@@ -33,6 +33,7 @@ from mxisd.drivers.http.failures import (
     explained,
 )
 from mxisd.drivers.http.keeping import Connections, RepeatingAgent
+from mxisd.drivers.names import Names
 from mxisd.drivers.tls_files import UnusableFile
 from mxisd.errors import ConfigError
 from mxisd.model.requesters import Network
@@ -64,12 +65,14 @@ class Rules:
     :ivar schemes: Which URLs it may ask.
     :ivar allowed: Networks that it may reach besides public addresses; ``None`` is any.
     :ivar trust: Whose certificates it believes.
+    :ivar names: How it resolves names; ``None``: as the reactor does.
     """
 
     schemes: frozenset[bytes]
     allowed: Sequence[Network] | None
     trust: Trust
     user_agent: str
+    names: Names | None = None
 
 
 @define(eq=False)
@@ -117,7 +120,7 @@ class HttpClient:
             )
             return await _read(response)
         except LIBRARY_ERRORS as error:
-            raise explained(error) from error
+            raise explained(leash.unresolved or error) from error
         except ValueError:
             # Without the cause: its message is the URL, and a URL may hold a token.
             raise HttpFailed("not a legal URL or host name") from None
@@ -155,6 +158,10 @@ class HttpClient:
             raise NotConnected("only https is allowed")
         return self if _is_within(url, first) else self._elsewhere or self
 
+    def resolving(self, names: Names) -> "HttpClient":
+        """Make a client without kept connections that resolves names in another way."""
+        return HttpClient(self._reactor, evolve(self._rules, names=names))
+
     def agent(self, limit_bytes: int, seconds: float) -> IAgent:
         """Make an agent with the same rules, for code that wants one."""
         return self._agent(limit_bytes, seconds, None, Leash(limit_bytes + HEAD_BYTES))
@@ -175,7 +182,7 @@ class HttpClient:
         # A connection along a route is not kept: the pool knows connections by the
         # URL's host and port alone.
         if self._pool is None or route is not None:
-            guarded = GuardedReactor(reactor, rules.allowed, leash)
+            guarded = GuardedReactor(reactor, rules.allowed, leash, rules.names)
             endpoints = Endpoints(guarded, rules.trust, rules.schemes, route)
             pool = Connections(reactor, persistent=False)
             agent: IAgent = Agent.usingEndpointFactory(reactor, endpoints, pool)

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 from OpenSSL import SSL
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import (
     IConnector,
@@ -25,8 +25,10 @@ from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
+from mxisd.drivers.dns import DnsFailed
 from mxisd.drivers.http.addresses import may_reach
 from mxisd.drivers.http.failures import AddressRefused
+from mxisd.drivers.names import NameResolver, Names
 from mxisd.drivers.tls import ClientTls
 from mxisd.drivers.tls_files import context_trusting
 from mxisd.model.requesters import Network
@@ -91,15 +93,21 @@ class Leash:
     goes on reading until the peer agrees; and it takes any number of headers.
 
     :ivar limit_bytes: After so many bytes received a connection is cut.
+    :ivar unresolved: Why there was no address to connect to, if that is known.
     """
 
     limit_bytes: int
+    unresolved: DnsFailed | None = field(default=None, init=False)
     _held: "set[_Leashed]" = field(factory=set, init=False)
 
     def cut(self) -> None:
         """Cut what is open."""
         for connection in tuple(self._held):
             connection.cut()
+
+    def note_unresolved(self, error: DnsFailed) -> None:
+        """Take down why the name could not be resolved."""
+        self.unresolved = error
 
     def wrap(self, factory: ClientFactory) -> "_LeashingFactory":
         """Hold what a factory connects."""
@@ -156,7 +164,11 @@ class GuardedReactor:
     """
 
     def __init__(
-        self, reactor: Any, allowed: Sequence[Network] | None, leash: Leash
+        self,
+        reactor: Any,
+        allowed: Sequence[Network] | None,
+        leash: Leash,
+        names: Names | None = None,
     ) -> None:
         """
         Guard a reactor.
@@ -164,17 +176,21 @@ class GuardedReactor:
         :param allowed: Networks that may be reached besides public addresses; ``None``
             is any.
         :param leash: Holds what is connected.
+        :param names: How names are resolved; ``None``: as the reactor does.
         """
         self._reactor = reactor
         self._allowed = allowed
         self._leash = leash
+        self._names = names
         self.seconds = reactor.seconds
         self.callLater = reactor.callLater
         self.installNameResolver = reactor.installNameResolver
 
     @property
     def nameResolver(self) -> IHostnameResolver:
-        """Whatever the reactor uses at this moment."""
+        """The one for these connections, or whatever the reactor uses now."""
+        if self._names is not None:
+            return NameResolver(self._names, self._leash.note_unresolved)
         resolver: IHostnameResolver = self._reactor.nameResolver
         return resolver
 
@@ -212,14 +228,30 @@ class GuardedReactor:
 @implementer(IStreamClientEndpoint)
 @frozen
 class _Quiet:
-    """Connects without two lines in the log for each connection."""
+    """
+    Connects without two lines in the log for each connection.
+
+    Whoever gives up while a name is resolved is told so, and not that there is no such
+    name.
+    """
 
     _inner: IStreamClientEndpoint
 
     def connect(self, protocolFactory: Any) -> "Deferred[IProtocol]":
         protocolFactory.noisy = False
         connecting: Deferred[IProtocol] = self._inner.connect(protocolFactory)
-        return connecting
+
+        def give_up(connected: "Deferred[IProtocol]") -> None:
+            connected.errback(CancelledError())
+            connecting.cancel()
+
+        def hand_over(outcome: Any) -> None:
+            if not connected.called:
+                connected.callback(outcome)
+
+        connected: Deferred[IProtocol] = Deferred(give_up)
+        connecting.addBoth(hand_over)
+        return connected
 
 
 @implementer(IAgentEndpointFactory)

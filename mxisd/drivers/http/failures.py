@@ -18,6 +18,7 @@ from twisted.web.client import (
 )
 from twisted.web.error import SchemeNotSupported
 
+from mxisd.drivers.dns import DnsCrowded, DnsFailed
 from mxisd.drivers.tls import CertificateRefused
 from mxisd.errors import Unavailable
 
@@ -28,6 +29,10 @@ class HttpFailed(Unavailable):
 
 class NotConnected(HttpFailed):
     """No connection was made, so the server has seen nothing of the request."""
+
+
+class NotTried(NotConnected):
+    """There was no room for the question: this tells nothing about the server."""
 
 
 class AddressRefused(ConnectError):
@@ -57,6 +62,8 @@ def explained(error: Exception) -> Exception:
     A cancelled request stays a cancelled request: whoever gave up must not be told
     that the server failed, lest another one be tried.
     """
+    if isinstance(error, DnsCrowded):
+        return NotTried(str(error))
     causes = list(_causes(error))
     if any(isinstance(e, CancelledError | ConnectingCancelledError) for e in causes):
         return CancelledError()
@@ -78,6 +85,8 @@ def _why_not_connected(error: BaseException) -> str | None:
     match error:
         case AddressRefused():
             return str(error.osError)
+        case DnsFailed():
+            return str(error)
         case DNSLookupError():
             return "the name does not resolve"
         case SchemeNotSupported():
