@@ -206,6 +206,10 @@ class TextNotSent(MessageNotSent):
     """The message was for a phone."""
 
 
+class Crowded(Unavailable):
+    """There is no room for another question to others right now."""
+
+
 class DeadlineExceeded(Unavailable):
     """An answer did not come in time."""
 

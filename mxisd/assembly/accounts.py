@@ -5,13 +5,14 @@ import re
 from mxisd.assembly.base import Base
 from mxisd.features.accounts import AccountPolicy, Accounts
 from mxisd.features.limits import Limits
+from mxisd.features.questions import Questions
 from mxisd.features.terms import Terms
 from mxisd.model.terms import Document, Policy
 from mxisd.records.accounts import AccountRecords, TermsRecords
 from mxisd.remote.homeserver import Homeservers
 
 
-def make_accounts(base: Base, limits: Limits) -> Accounts:
+def make_accounts(base: Base, questions: Questions, limits: Limits) -> Accounts:
     """Make accounts of the homeservers that are trusted."""
     settings = base.config.account_config
     allowed = {base.config.matrix.domain}
@@ -25,6 +26,7 @@ def make_accounts(base: Base, limits: Limits) -> Accounts:
         policy,
         AccountRecords(base.database),
         Homeservers(base.federation),
+        questions,
         base.random,
         base.reactor,
         limits,

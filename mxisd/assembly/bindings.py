@@ -12,6 +12,7 @@ from mxisd.features.associations import (
     UnbindNotices,
 )
 from mxisd.features.homeserver_signatures import HomeserverSignatures
+from mxisd.features.questions import Questions
 from mxisd.features.validation import Validation
 from mxisd.records.bindings import BindingRecords
 from mxisd.remote.homeserver_keys import HomeserverKeys
@@ -32,7 +33,9 @@ def make_binding(
     )
 
 
-def make_unbinding(base: Base, validation: Validation) -> Unbinding:
+def make_unbinding(
+    base: Base, validation: Validation, questions: Questions
+) -> Unbinding:
     """Make what takes back."""
     policy = base.config.session.policy.unbind
     keys = HomeserverKeys(base.reactor, base.federation)
@@ -40,7 +43,7 @@ def make_unbinding(base: Base, validation: Validation) -> Unbinding:
     return Unbinding(
         policy.enabled,
         validation,
-        HomeserverSignatures(keys, our_names(base.config)),
+        HomeserverSignatures(keys, questions, our_names(base.config)),
         BindingRecords(base.database),
         notices if policy.notifications else None,
     )

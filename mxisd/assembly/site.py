@@ -16,6 +16,7 @@ from mxisd.assembly.invitations import (
 )
 from mxisd.assembly.limits import make_limits
 from mxisd.assembly.lookup import make_lookup
+from mxisd.assembly.questions import make_questions
 from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import make_validation
 from mxisd.config.admin import AdminSection
@@ -56,9 +57,10 @@ def make_site(
 def _features(
     base: Base, stores: Sequence[NamedStore], hashes: HashIndex | NoHashes
 ) -> Features:
-    limits = make_limits(base)
+    limits, questions = make_limits(base), make_questions(base)
     lookup = make_lookup(base, stores, hashes, limits)
-    accounts, validation = make_accounts(base, limits), make_validation(base, limits)
+    accounts = make_accounts(base, questions, limits)
+    validation = make_validation(base, limits)
     senders = make_sender_roles(base, stores)
     invitations = make_invitations(base, lookup, limits, senders)
     health = _health(base, stores, hashes)
@@ -70,7 +72,7 @@ def _features(
         lookup=lookup,
         validation=validation,
         binding=make_binding(base, validation, invitations.on_threepid_known),
-        unbinding=make_unbinding(base, validation),
+        unbinding=make_unbinding(base, validation, questions),
         invitations=invitations,
         invite_signing=make_invite_signing(base),
         health=health,

@@ -13,8 +13,9 @@ from twisted.logger import Logger
 
 from mxisd.errors import Forbidden, HomeserverUnavailable, InvalidParam, Unauthorized
 from mxisd.features.limits import Limits
+from mxisd.features.questions import Questions
 from mxisd.model.identifiers import IllegalIdentifier, ServerName, UserId
-from mxisd.model.requesters import Account, Origin
+from mxisd.model.requesters import Account, Origin, Stranger
 from mxisd.model.secret import Secret
 from mxisd.ports import AccountRecord, IAccountRecords, IHomeserver, IRandom
 
@@ -51,6 +52,7 @@ class Accounts:
         policy: AccountPolicy,
         records: IAccountRecords,
         homeserver: IHomeserver,
+        questions: Questions,
         random: IRandom,
         clock: IReactorTime,
         limits: Limits,
@@ -58,6 +60,7 @@ class Accounts:
         self._policy = policy
         self._records = records
         self._homeserver = homeserver
+        self._questions = questions
         self._random = random
         self._clock = clock
         self._limits = limits
@@ -69,16 +72,20 @@ class Accounts:
         :param server_name: The homeserver that is to vouch for the user.
         :raise InvalidParam: If that is no server name.
         :raise Forbidden: If its users may not register here.
-        :raise LimitExceeded: If the network, or the user, registers too often.
+        :raise LimitExceeded: If the network, or the user, registers too often, or the
+            network makes us ask too many homeservers at once.
         :raise HomeserverRejectedToken: If it does not know the token.
         :raise HomeserverUnavailable: If it could not be asked, or vouched for a user
             who is not its own.
+        :raise Crowded: If everybody together does.
         """
         name = _parse_server_name(server_name)
         if not self._policy.may_register(server_name):
             raise Forbidden("Users of this homeserver may not register here.")
         self._limits.count_attempt_to_register(origin)
-        user_id = _own_user(await self._homeserver.openid_user(name, token), name)
+        with self._questions.about(name, Stranger(origin)):
+            subject = await self._homeserver.openid_user(name, token)
+        user_id = _own_user(subject, name)
         self._limits.count_registration(Account(str(user_id), origin))
         account_token = Secret(self._random.alphanumeric(TOKEN_LENGTH))
         expires_ms = self._now_ms() + self._policy.lifetime_ms

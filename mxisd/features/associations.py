@@ -17,6 +17,7 @@ from mxisd.features.validation import Validation
 from mxisd.model.associations import Association
 from mxisd.model.identifiers import UserId
 from mxisd.model.notices import UnbindNotice
+from mxisd.model.requesters import Requester
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
 from mxisd.model.x_matrix import SignedRequest, XMatrix
@@ -127,6 +128,7 @@ class HomeserverProof:
 
     headers: Sequence[XMatrix]
     request: SignedRequest
+    requester: Requester
 
 
 Proof = SessionProof | AccountProof | HomeserverProof | None
@@ -204,6 +206,8 @@ class Unbinding:
         :raise SessionExpired: If its day is over.
         :raise SessionNotValidated: If its address has not been proved.
         :raise HomeserverUnavailable: If it could not be asked for its keys.
+        :raise LimitExceeded: If the requester makes us ask too many homeservers.
+        :raise Crowded: If everybody together does.
         """
         if not self._is_enabled:
             raise Forbidden("Associations are not withdrawn here.")
@@ -227,7 +231,8 @@ class Unbinding:
             case AccountProof(owner):
                 if owner != request.user_id:
                     raise NotYourAccount("This is another user's association.")
-            case HomeserverProof(headers, signed):
-                await self._signatures.require(headers, signed, request.user_id)
+            case HomeserverProof(headers, signed, requester):
+                user_id = request.user_id
+                await self._signatures.require(headers, signed, user_id, requester)
             case None:
                 raise Unauthorized("A session, a signature or a token is needed.")

@@ -5,7 +5,9 @@ from collections.abc import Sequence, Set
 from attrs import frozen
 
 from mxisd.errors import Forbidden
+from mxisd.features.questions import Questions
 from mxisd.model.identifiers import ServerName, UserId
+from mxisd.model.requesters import Requester
 from mxisd.model.x_matrix import SignedRequest, XMatrix, is_genuine
 from mxisd.ports import IHomeserverKeys
 
@@ -21,26 +23,37 @@ class HomeserverSignatures:
     """
 
     _keys: IHomeserverKeys
+    _questions: Questions
     our_names: Set[str]
 
     async def require(
-        self, headers: Sequence[XMatrix], request: SignedRequest, user_id: UserId
+        self,
+        headers: Sequence[XMatrix],
+        request: SignedRequest,
+        user_id: UserId,
+        requester: Requester,
     ) -> None:
         """
         Let requests pass that the homeserver of a user has signed.
 
         :param headers: One of them is enough.
+        :param requester: Who makes us ask for keys.
         :raise Forbidden: If none of them is that homeserver's, and good.
         :raise HomeserverUnavailable: If it could not be asked for its keys.
+        :raise LimitExceeded: If the requester makes us ask too much.
+        :raise Crowded: If everybody together does.
         """
         for header in headers[:MAX_SIGNATURES]:
             # A homeserver speaks for its own users alone.
             is_own = header.origin == user_id.server_name
-            if is_own and await self._is_good(header, request):
+            if is_own and await self._is_good(header, request, requester):
                 return
         raise Forbidden("Invalid homeserver signature.")
 
-    async def _is_good(self, header: XMatrix, request: SignedRequest) -> bool:
+    async def _is_good(
+        self, header: XMatrix, request: SignedRequest, requester: Requester
+    ) -> bool:
         origin = ServerName.parse(header.origin)
-        key = await self._keys.verify_key(origin, header.key_id)
+        with self._questions.about(origin, requester):
+            key = await self._keys.verify_key(origin, header.key_id)
         return key is not None and is_genuine(header, key, request, self.our_names)

@@ -38,7 +38,6 @@ PAUSE = 60.0
 
 FIRST_FAILURE_PAUSE, LONGEST_FAILURE_PAUSE = 5.0, 300.0
 REMEMBERED = 5_000
-AT_A_TIME = 100
 
 log = Logger()
 
@@ -118,19 +117,18 @@ class HomeserverKeys:
     """
     Knows the keys of homeservers, wherever they are.
 
+    Anybody can make it ask: whoever uses it sees to it that they do not too often.
+
     :ivar remembered: How many homeservers are remembered.
-    :ivar at_a_time: How many are asked at a time, since anybody can make us ask.
     """
 
     _clock: IReactorTime
     _federation: Federation
     remembered: int = REMEMBERED
-    at_a_time: int = AT_A_TIME
     _known: "OrderedDict[str, _Known]" = field(factory=OrderedDict, init=False)
     _turns: "WeakValueDictionary[str, DeferredLock]" = field(
         factory=WeakValueDictionary, init=False
     )
-    _under_way: int = field(default=0, init=False)
 
     async def verify_key(self, server_name: ServerName, key_id: str) -> bytes | None:
         """Find a public key that a homeserver uses today; ten seconds at most."""
@@ -154,9 +152,6 @@ class HomeserverKeys:
         return known.found.keys.get(key_id)
 
     async def _asked(self, server_name: ServerName, known: _Known) -> ServerKeys:
-        if self._under_way >= self.at_a_time:
-            raise HomeserverUnavailable("too many homeservers are asked right now")
-        self._under_way += 1
         try:
             found = await self._found(server_name)
         except NotReached as error:
@@ -167,8 +162,6 @@ class HomeserverKeys:
                 trail=str(error),
             )
             raise HomeserverUnavailable(f"{server_name} could not be asked") from error
-        finally:
-            self._under_way -= 1
         self._remember(server_name, _Known(found, self._clock.seconds() + PAUSE))
         return found
 

@@ -72,7 +72,7 @@ class AssociationEndpoints:
         headers = messages.signatures(call.headers)
         if headers:
             signed = SignedRequest("POST", f"{self.base}/{UNBIND}", content)
-            return HomeserverProof(headers, signed)
+            return HomeserverProof(headers, signed, call.requester)
         values = call.headers.getRawHeaders(b"Authorization", ())
         token = token_of(values, call.query)
         if token is None or self.accounts is None:

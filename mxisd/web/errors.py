@@ -114,6 +114,7 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
     errors.StoreUnavailable: LATER,
     errors.Misconfigured: LATER,
     errors.RecordsUnavailable: LATER,
+    errors.Crowded: LATER,
     errors.DeadlineExceeded: LATER,
     errors.MessageNotSent: Answer(
         400, "M_EMAIL_SEND_ERROR", "The message could not be sent; try again later."

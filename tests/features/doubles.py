@@ -1,6 +1,7 @@
 """Doubles for the features' tests."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from ipaddress import ip_address
 from typing import Any
 
 from attrs import define, field
@@ -9,6 +10,7 @@ from zope.interface import implementer
 from mxisd.errors import RecordsUnavailable
 from mxisd.model.associations import Association
 from mxisd.model.identifiers import ServerName, UserId
+from mxisd.model.requesters import Origin, Stranger
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
 from mxisd.ports import (
@@ -22,6 +24,8 @@ from mxisd.ports import (
     IRecordsHealth,
     ITermsRecords,
 )
+
+ANYBODY = Stranger(Origin(ip_address("192.0.2.1")))
 
 
 @implementer(IRandom)

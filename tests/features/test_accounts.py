@@ -16,6 +16,7 @@ from mxisd.errors import (
 )
 from mxisd.features.accounts import AccountPolicy, Accounts
 from mxisd.features.limits import Counted, LimitPolicy, Limits
+from mxisd.features.questions import QuestionPolicy, Questions
 from mxisd.model.buckets import Rate
 from mxisd.model.identifiers import UserId
 from mxisd.model.requesters import Origin
@@ -43,6 +44,7 @@ class AccountsTests(SynchronousTestCase):
             AccountPolicy(allowed, HOUR_MS),
             self.records,
             self.homeserver,
+            Questions(QuestionPolicy(), self.clock),
             CountingRandom(),
             self.clock,
             Limits(LimitPolicy(self.rates), self.clock),

@@ -26,6 +26,7 @@ from mxisd.features.associations import (
 )
 from mxisd.features.homeserver_signatures import HomeserverSignatures
 from mxisd.features.limits import LimitPolicy, Limits
+from mxisd.features.questions import QuestionPolicy, Questions
 from mxisd.features.validation import Validation, ValidationPolicy
 from mxisd.model.identifiers import UserId
 from mxisd.model.secret import Secret
@@ -163,7 +164,9 @@ class UnbindingTests(AssociationTestCase):
         unbinding = Unbinding(
             is_enabled,
             self.validation,
-            HomeserverSignatures(FixedKeys(), frozenset()),
+            HomeserverSignatures(
+                FixedKeys(), Questions(QuestionPolicy(), self.clock), frozenset()
+            ),
             self.bindings,
             UnbindNotices(self.notifier, self.tasks.spawn),
         )

@@ -3,14 +3,16 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import Forbidden, HomeserverUnavailable
 from mxisd.features.homeserver_signatures import MAX_SIGNATURES, HomeserverSignatures
+from mxisd.features.questions import QuestionPolicy, Questions
 from mxisd.model.identifiers import UserId
 from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.x_matrix import SignedRequest, XMatrix
-from tests.features.doubles import FixedKeys
+from tests.features.doubles import ANYBODY, FixedKeys
 
 KEY = SigningKey("1", bytes(range(32)))
 BOB = UserId.parse("@bob:example.org")
@@ -38,11 +40,13 @@ class SignatureTests(SynchronousTestCase):
         key = key_bytes(KEY.public_key) or b""
         self.keys = FixedKeys({("example.org", KEY.key_id): key})
         names = frozenset({"id.example.org"})
-        self.signatures = HomeserverSignatures(self.keys, names)
+        self.policy = QuestionPolicy(of_one_source=1)
+        questions = Questions(self.policy, Clock())
+        self.signatures = HomeserverSignatures(self.keys, questions, names)
 
     def require(self, *headers: XMatrix) -> "Deferred[Any]":
         """Judge."""
-        judging = self.signatures.require(headers, REQUEST, BOB)
+        judging = self.signatures.require(headers, REQUEST, BOB, ANYBODY)
         return Deferred.fromCoroutine(judging)
 
     def test_a_good_one(self) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from mxisd.features.accounts import AccountPolicy, Accounts
 from mxisd.features.limits import LimitPolicy, Limits
+from mxisd.features.questions import QuestionPolicy, Questions
 from mxisd.model.identifiers import UserId
 from mxisd.model.secret import Secret
 from mxisd.randomness import SystemRandom
@@ -136,6 +137,7 @@ class Ma1sdTests(ImportTestCase):
             AccountPolicy(None, 1),
             AccountRecords(records.database),
             homeserver,
+            Questions(QuestionPolicy(), clock),
             SystemRandom(),
             clock,
             Limits(LimitPolicy(), clock),

@@ -271,13 +271,6 @@ class MemoryTests(KeysTestCase):
         self.assertEqual(await self.ask(), PUBLIC)
         self.assertEqual(self.count, 2)
 
-    async def test_not_too_many_at_a_time(self) -> None:
-        """Whoever comes then is told to come back, and nothing is remembered."""
-        self.keys.at_a_time = 0
-        self.assertEqual(await self.fails(), "")
-        self.keys.at_a_time = 1
-        self.assertEqual(await self.ask(), PUBLIC)
-
 
 class WayTests(KeysTestCase):
     """Where homeservers are asked."""

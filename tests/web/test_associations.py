@@ -10,6 +10,7 @@ from twisted.logger import capturedLogs
 
 from mxisd.errors import HomeserverUnavailable, MessageNotSent, RecordsUnavailable
 from mxisd.features.associations import BindPolicy
+from mxisd.features.questions import QuestionPolicy
 from mxisd.model.identifiers import UserId
 from mxisd.model.sessions import LIFE_MS
 from mxisd.model.signing import key_bytes
@@ -298,6 +299,19 @@ class UnbindTests(AssociationTestCase):
         self.world.homeserver_keys.keys["evil.org", KEY.key_id] = key
         answer = self.unbind(headers=x_matrix(origin="evil.org"))
         self.assert_still_bound(answer, 403, "M_FORBIDDEN")
+        self.assertEqual(self.world.homeserver_keys.asked, [])
+
+    def test_too_much_at_once(self) -> None:
+        """The homeserver is told when to come back, and is not refused."""
+        self.world.question_policy = QuestionPolicy(of_one_source=0)
+        self.restart()
+        answer = self.unbind(headers=x_matrix())
+        self.assert_still_bound(answer, 429, "M_LIMIT_EXCEEDED")
+        self.assertEqual(answer.headers["Retry-After"], "10")
+        self.assertIn("from your network", answer.content["error"])
+        self.world.question_policy = QuestionPolicy(at_once=0)
+        self.restart()
+        self.assert_still_bound(self.unbind(headers=x_matrix()), 503, "M_UNKNOWN")
         self.assertEqual(self.world.homeserver_keys.asked, [])
 
     def test_a_homeserver_that_is_down(self) -> None:

@@ -9,6 +9,7 @@ from signedjson.sign import verify_signed_json
 from twisted.internet.defer import Deferred
 
 from mxisd.errors import HomeserverRejectedToken, HomeserverUnavailable
+from mxisd.features.questions import QuestionPolicy
 from mxisd.model.hashing import lookup_hash
 from mxisd.model.requesters import Account, Stranger
 from mxisd.ports import Resolution
@@ -119,6 +120,19 @@ class AccountTests(ApiTestCase):
         for name in ("", "a b", "a/b", "x" * 60_000, "a@b"):
             answer = self.register(matrix_server_name=name)
             self.assert_refused(answer, 400, "M_INVALID_PARAM")
+
+    def test_too_much_at_once(self) -> None:
+        """The client is told when to come back; no homeserver is asked."""
+        asked = len(self.world.homeserver.asked)
+        self.world.question_policy = QuestionPolicy(of_one_source=0)
+        self.restart()
+        answer = self.register()
+        self.assert_refused(answer, 429, "M_LIMIT_EXCEEDED")
+        self.assertEqual(answer.content["retry_after_ms"], 10_000)
+        self.world.question_policy = QuestionPolicy(at_once=0)
+        self.restart()
+        self.assert_refused(self.register(), 503, "M_UNKNOWN")
+        self.assertEqual(len(self.world.homeserver.asked), asked)
 
     def test_a_token_that_the_homeserver_does_not_know(self) -> None:
         """The client is told to get another one."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from attrs import define, field
@@ -35,13 +34,13 @@ from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import Lookup, LookupPolicy
 from mxisd.features.new_invites import NewInvites
+from mxisd.features.questions import QuestionPolicy, Questions
 from mxisd.features.signing_invites import InviteSigning
 from mxisd.features.terms import Terms
 from mxisd.features.validation import Validation, ValidationPolicy
 from mxisd.model.buckets import Rate
 from mxisd.model.hashing import lookup_digest
 from mxisd.model.identifiers import UserId
-from mxisd.model.requesters import Origin
 from mxisd.model.secret import Secret
 from mxisd.model.settings import networks
 from mxisd.model.signing import SigningKey, key_bytes
@@ -67,6 +66,7 @@ from mxisd.web.site import (
     build_site,
 )
 from tests.features.doubles import (
+    ANYBODY,
     CountingRandom,
     FixedHashes,
     FixedKeys,
@@ -155,6 +155,7 @@ class World:
     sessions: Any = field(factory=MemorySessions)
     notifier: RecordingNotifier = field(factory=RecordingNotifier)
     validation_policy: ValidationPolicy = field(factory=ValidationPolicy)
+    question_policy: QuestionPolicy = field(factory=QuestionPolicy)
     bindings: MemoryBindings = field(factory=MemoryBindings)
     homeserver_keys: FixedKeys = field(factory=FixedKeys)
     bind_policy: BindPolicy = field(factory=lambda: BindPolicy(True, "example.org"))
@@ -226,10 +227,14 @@ class World:
             AccountPolicy(frozenset({"example.org"}), 60_000),
             self.accounts,
             self.homeserver,
+            self._questions(),
             self.random,
             self.clock,
             self._limits(),
         )
+
+    def _questions(self) -> Questions:
+        return Questions(self.question_policy, self.clock)
 
     def _lookup(self) -> Lookup:
         policy = LookupPolicy(
@@ -314,7 +319,7 @@ class World:
         return Unbinding(
             self.may_unbind,
             validation,
-            HomeserverSignatures(self.homeserver_keys, names),
+            HomeserverSignatures(self.homeserver_keys, self._questions(), names),
             self.bindings,
             notices if self.tells_unbound else None,
         )
@@ -375,7 +380,7 @@ class World:
     def log_in(self) -> str:
         """Register Bob, as the API would."""
         registering = self._accounts().register(
-            "example.org", Secret("openid"), Origin(ip_address("127.0.0.1"))
+            "example.org", Secret("openid"), ANYBODY.origin
         )
         tokens: list[Secret] = []
         Deferred.fromCoroutine(registering).addCallback(tokens.append)
