@@ -85,13 +85,39 @@ def is_signed_by(
     :param name: The server's, as it stands among the signatures.
     :param content: Any object that was JSON; nothing in it raises.
     """
+    return bool(signers(content, name, {key_id: public_key}))
+
+
+def signers(
+    content: Mapping[str, Any], name: str, keys: Mapping[str, bytes]
+) -> Mapping[str, bytes]:
+    """
+    Those of a server's keys that have signed a JSON object, by key ID.
+
+    The object is encoded once, however many keys there are.
+
+    :param name: The server's, as it stands among the signatures.
+    :param content: Any object that was JSON; nothing in it raises.
+    """
     try:
-        signature = content["signatures"][name][key_id]
-        if not isinstance(signature, str):
-            return False
+        signatures = content["signatures"][name]
         rest = {key: content[key] for key in content if key not in _UNSIGNED}
         signed = encode_canonical_json(rest)
-        VerifyKey(public_key).verify(signed, decode_base64(signature))
-    except (BadSignatureError, KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return {}
+    return {
+        key_id: key
+        for key_id, key in keys.items()
+        if _is_signature(signatures, key_id, key, signed)
+    }
+
+
+def _is_signature(signatures: Any, key_id: str, key: bytes, signed: bytes) -> bool:
+    try:
+        signature = signatures[key_id]
+        if not isinstance(signature, str):
+            return False
+        VerifyKey(key).verify(signed, decode_base64(signature))
+    except (BadSignatureError, KeyError, TypeError, ValueError):
         return False
     return True

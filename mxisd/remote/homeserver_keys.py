@@ -18,7 +18,7 @@ from zope.interface import implementer
 from mxisd.drivers.http import HttpReply
 from mxisd.errors import HomeserverUnavailable
 from mxisd.model.identifiers import ServerName
-from mxisd.model.signing import is_signed_by, key_bytes, serial_of
+from mxisd.model.signing import key_bytes, serial_of, signers
 from mxisd.ports import IHomeserverKeys
 from mxisd.remote.client import BadAnswer, json_object
 from mxisd.remote.federation import Federation, NotReached, Way
@@ -77,8 +77,7 @@ def server_keys(reply: HttpReply, name: str, now_ms: int) -> ServerKeys:
         raise BadAnswer("valid_until_ts is not there, or not a whole number")
     if until_ms <= now_ms:
         raise BadAnswer("the keys are no longer valid")
-    keys = _keys(content.get("verify_keys"))
-    proved = {k: key for k, key in keys.items() if is_signed_by(content, name, k, key)}
+    proved = signers(content, name, _keys(content.get("verify_keys")))
     if not proved:
         raise BadAnswer("no key has signed the answer")
     return ServerKeys(proved, min(until_ms, now_ms + LONGEST_LIFE_MS))

@@ -7,7 +7,13 @@ from unpaddedbase64 import decode_base64
 
 from mxisd.model.associations import Association
 from mxisd.model.identifiers import UserId
-from mxisd.model.signing import SigningKey, is_signed_by, key_bytes, serial_of
+from mxisd.model.signing import (
+    SigningKey,
+    is_signed_by,
+    key_bytes,
+    serial_of,
+    signers,
+)
 from mxisd.model.threepids import ThreePid
 
 SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
@@ -65,6 +71,19 @@ VECTORS: "list[tuple[str, str, dict[str, Any], str]]" = [
 def key(seed: str = SEED, serial: str = "0") -> SigningKey:
     """A key from a seed in base64."""
     return SigningKey(serial, decode_base64(seed))
+
+
+class Read(dict[str, Any]):
+    """An object that remembers what of it was read."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        super().__init__(content)
+        self.read: list[str] = []
+
+    def __getitem__(self, key: str) -> Any:
+        """Read."""
+        self.read.append(key)
+        return super().__getitem__(key)
 
 
 class SigningTests(SynchronousTestCase):
@@ -162,6 +181,17 @@ class SignedByTests(SynchronousTestCase):
             ("example.org", "ed25519:1", b"short"),
         ):
             self.assertFalse(is_signed_by(content, name, key_id, public_key))
+
+    def test_several_keys(self) -> None:
+        """Those that signed, and for all of them the object is encoded once."""
+        keys = [SigningKey(str(n), bytes([n]) * 32) for n in range(9)]
+        content = Read({"a": 1})
+        for key in keys[:3]:
+            content = Read(key.signed(dict(content), "example.org"))
+        public = {key.key_id: key_bytes(key.public_key) or b"" for key in keys}
+        found = signers(content, "example.org", public)
+        self.assertEqual([*found], [key.key_id for key in keys[:3]])
+        self.assertEqual(content.read.count("a"), 1)
 
     def test_shapes_that_are_none(self) -> None:
         """Nothing raises."""
