@@ -1,15 +1,18 @@
 """What starts and stops with the server, and belongs to no layer below."""
 
+import atexit
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from mxisd.background import BackgroundTasks
+from mxisd.drivers.listening import BoundPort
 from mxisd.drivers.system_names import SystemNames
 from mxisd.errors import StoreUnavailable, Unavailable
 from mxisd.features.hash_index import HashIndex
@@ -21,6 +24,9 @@ CHECK_SECONDS = 60
 
 STOP_SECONDS = 5.0
 """A store's service is given so long to stop."""
+
+READY_SECONDS = 30.0
+"""The server listens after so long, whatever it can answer."""
 
 log = Logger()
 
@@ -96,11 +102,16 @@ class NamesService(Service):
 
 
 class HashIndexService(Service):
-    """Keeps the hash index going."""
+    """
+    Keeps the hash index going.
+
+    :ivar opened: Fires when what an earlier run left is served, or cannot be.
+    """
 
     def __init__(
         self, index: HashIndex, background: BackgroundTasks, refresh_seconds: float
     ) -> None:
+        self.opened: Deferred[None] = Deferred()
         self._index = index
         self._background = background
         background.every(refresh_seconds, index.refresh, "listing the stores")
@@ -117,37 +128,79 @@ class HashIndexService(Service):
         self._index.close()
 
     async def _start(self) -> None:
-        await self._index.start()
+        try:
+            await self._index.start()
+        finally:
+            self.opened.callback(None)
         await self._index.refresh()
 
 
 class ListeningService(Service):
-    """Listens; a port that is taken ends the server with one clear line."""
+    """
+    Listens as soon as there is something to answer with.
 
-    def __init__(self, reactor: Any, site: IdentitySite, host: str, port: int) -> None:
+    A port that is taken ends the server with one clear line.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        site: IdentitySite,
+        host: str,
+        port: int,
+        ready: Deferred[None],
+    ) -> None:
+        """
+        Prepare to listen.
+
+        :param ready: Fires when requests can be answered; after half a minute nobody
+            waits for that any longer.
+        """
         self._reactor = reactor
         self._site = site
         self._host = host
         self._port = port
+        self._ready = ready
+        self._bound: BoundPort | None = None
         self._listening: Any = None
+        self._starting: Deferred[None] | None = None
 
     def privilegedStartService(self) -> None:
-        """Listen."""
+        """Take the port; nobody can connect yet."""
         try:
-            self._listening = self._reactor.listenTCP(
-                self._port, self._site, interface=self._host, backlog=511
-            )
+            self._bound = BoundPort(self._host, self._port)
         except CannotListenError as error:
             log.critical("server.port: {error}", error=error)
             raise SystemExit(1) from error
 
     def startService(self) -> None:
-        """Say so."""
+        """Listen in a moment."""
         super().startService()
-        at = self._listening.getHost()
-        log.info("Listening on {host}:{port}", host=at.host, port=at.port)
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addErrback(lambda failure: failure.trap(CancelledError))
 
     def stopService(self) -> Any:
         """Stop listening."""
         super().stopService()
-        return self._listening.stopListening()
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._bound is not None:
+            self._bound.close()
+        return self._listening and self._listening.stopListening()
+
+    async def _start(self) -> None:
+        try:
+            await in_time(self._ready, READY_SECONDS, self._reactor)
+        except Unavailable:
+            log.warn("The hash index is not open yet; it is not waited for any longer")
+        assert self._bound is not None
+        try:
+            self._listening = self._bound.listen(self._site, self._reactor)
+        except CannotListenError as error:
+            log.critical("server.port: {error}", error=error)
+            # The reactor knows no exit code.
+            atexit.register(os._exit, 1)
+            self._reactor.callWhenRunning(self._reactor.stop)
+        else:
+            at = self._listening.getHost()
+            log.info("Listening on {host}:{port}", host=at.host, port=at.port)

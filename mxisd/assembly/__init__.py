@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, succeed
 
 from mxisd.assembly.base import Base, make_base
 from mxisd.assembly.lookup import make_hashes
@@ -57,11 +58,14 @@ def _services(
         for each in stores
         if each.store.service is not None
     ]
+    ready: Deferred[None] = succeed(None)
     if isinstance(hashes, HashIndex):
         refresh = base.config.hashing.refresh
-        parts.append(HashIndexService(hashes, base.background, refresh))
-    settings = base.config.server
-    parts.append(ListeningService(base.reactor, site, settings.hostname, settings.port))
+        indexing = HashIndexService(hashes, base.background, refresh)
+        parts.append(indexing)
+        ready = indexing.opened
+    at = base.config.server
+    parts.append(ListeningService(base.reactor, site, at.hostname, at.port, ready))
     for part in parts:
         part.setServiceParent(server)
     return server

@@ -47,7 +47,11 @@ def wait_until(condition: Any, what: str, seconds: float = PATIENCE) -> Any:
 
 
 class MxisdProcess:
-    """``twistd mxisd`` in a folder of its own, on a free port."""
+    """
+    ``twistd mxisd`` in a folder of its own, on a free port.
+
+    :ivar environment: What it finds in its environment, besides ours.
+    """
 
     def __init__(
         self,
@@ -64,7 +68,7 @@ class MxisdProcess:
         self.folder = folder
         limit = "" if descriptors is None else LIMIT.format(descriptors)
         self._command = (sys.executable, "-c", limit + RUN_TWISTD)
-        self._environment = environment or {}
+        self.environment = environment or {}
         self.port = free_port()
         self.config = {
             "matrix": {"domain": "example.org"},
@@ -84,6 +88,12 @@ class MxisdProcess:
 
     def start(self) -> "MxisdProcess":
         """Start, and wait for the first answer."""
+        self.spawn()
+        wait_until(self._is_up, "mxisd answers")
+        return self
+
+    def spawn(self) -> None:
+        """Start."""
         path = self.folder / "mxisd.yaml"
         path.write_text(yaml.safe_dump(self.config, allow_unicode=True))
         with self.log.open("ab") as log:
@@ -95,11 +105,9 @@ class MxisdProcess:
                 env={
                     **os.environ,
                     "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                    **self._environment,
+                    **self.environment,
                 },
             )
-        wait_until(self._is_up, "mxisd answers")
-        return self
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Stop, and wait for the end."""
