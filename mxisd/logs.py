@@ -1,5 +1,6 @@
 """Where log lines go, and which ones."""
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from attrs import evolve
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
+    Logger,
     LogLevel,
     LogLevelFilterPredicate,
     textFileLogObserver,
@@ -19,8 +21,11 @@ from mxisd.config.sections import LogLevel as ConfiguredLevel
 from mxisd.errors import ConfigError
 
 LEVEL_VARIABLES = ("MXISD_LOG_LEVEL", "MA1SD_LOG_LEVEL")
+STANDARD_OUTPUT = "-"
 ROTATE_BYTES = 10_000_000
 KEPT_FILES = 10
+
+log = Logger()
 
 _LEVELS = {
     ConfiguredLevel.TRACE: LogLevel.debug,
@@ -64,26 +69,52 @@ def _level(name: str, text: str) -> ConfiguredLevel:
         raise ConfigError.at(name, f"must be one of {words}") from error
 
 
-def log_observer(logging: LoggingSection, twistd: Mapping[str, Any]) -> ILogObserver:
+def log_observer(logging: LoggingSection, output: Any) -> ILogObserver:
     """
-    An observer that writes what the levels let through where twistd would write.
+    An observer that writes what the levels let through.
 
-    :param twistd: twistd's own options: ``logfile`` and ``nodaemon``.
+    :param output: A file as :func:`log_output` makes it.
     """
     levels = LogLevelFilterPredicate(defaultLogLevel=_LEVELS[logging.root])
     if logging.root is ConfiguredLevel.INFO:
         for namespace in _CHATTY:
             levels.setLogLevelForNamespace(namespace, LogLevel.warn)
     levels.setLogLevelForNamespace("mxisd", _LEVELS[logging.app])
-    output = textFileLogObserver(_output(twistd))
-    observer: ILogObserver = FilteringLogObserver(output, [levels])
+    writing = textFileLogObserver(output)
+    observer: ILogObserver = FilteringLogObserver(writing, [levels])
     return observer
 
 
-def _output(twistd: Mapping[str, Any]) -> Any:
+def is_shown(twistd: Mapping[str, Any]) -> bool:
+    """Whether the log goes to the standard output; twistd's own options decide."""
     path = twistd.get("logfile")
-    if path == "-" or (not path and twistd.get("nodaemon")):
+    return path == STANDARD_OUTPUT or (not path and bool(twistd.get("nodaemon")))
+
+
+def log_output(twistd: Mapping[str, Any]) -> Any:
+    """
+    Open what twistd would write to.
+
+    :param twistd: twistd's own options: ``logfile`` and ``nodaemon``.
+    """
+    if is_shown(twistd):
         return sys.stdout
     return LogFile.fromFullPath(
-        path or "twistd.log", rotateLength=ROTATE_BYTES, maxRotatedFiles=KEPT_FILES
+        twistd.get("logfile") or "twistd.log",
+        rotateLength=ROTATE_BYTES,
+        maxRotatedFiles=KEPT_FILES,
     )
+
+
+def reopen(output: Any) -> None:
+    """Open a log file anew, since it may have been moved; nothing else is touched."""
+    if not isinstance(output, LogFile):
+        return
+    try:
+        # It is closed first, so that there would be no log at all.
+        os.close(os.open(output.path, os.O_CREAT | os.O_WRONLY, 0o600))
+        output.reopen()
+    except OSError as error:
+        log.warn("the log file cannot be opened anew: {error}", error=error)
+    else:
+        log.info("The log file has been opened anew")

@@ -1,16 +1,14 @@
 """``twistd mxisd``: the command line."""
 
-import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from attrs import evolve
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver
 from twisted.python import usage
 
 from mxisd import __version__
@@ -20,8 +18,16 @@ from mxisd.config.loader import Loaded, load
 from mxisd.config.sections import Config
 from mxisd.errors import ConfigError, Problem, RecordsUnavailable
 from mxisd.interfaces import IStoreFactory
-from mxisd.logs import log_observer, with_level_of
+from mxisd.logs import (
+    STANDARD_OUTPUT,
+    is_shown,
+    log_observer,
+    log_output,
+    reopen,
+    with_level_of,
+)
 from mxisd.plugins import find_factories, find_senders, log_problem
+from mxisd.root import Root, SignalsService, Terminal
 from mxisd.selfcheck import problems_of_stores
 
 DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
@@ -67,26 +73,6 @@ class Options(usage.Options):
         self.config = loaded.config
 
 
-class _Root(MultiService):
-    """The server, bringing its own log observer to the application."""
-
-    log_observer: ILogObserver | None = None
-
-    def setServiceParent(self, parent: object) -> None:
-        """Join the application."""
-        super().setServiceParent(parent)
-        if self.log_observer is not None:
-            parent.setComponent(ILogObserver, self.log_observer)  # type: ignore[attr-defined]
-
-    def startService(self) -> None:
-        """Start; what is there by now is there for good."""
-        super().startService()
-        # Going through it again and again, the garbage collector would block the
-        # reactor for 50 ms each time.
-        gc.collect()
-        gc.freeze()
-
-
 def makeService(options: Options) -> IService:
     """
     Make the server that the options describe.
@@ -95,18 +81,32 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor  # noqa: PLC0415
 
-    root = _Root()
+    root = Root()
     try:
         server = assemble(options.config, options.factories, reactor)
-        server.setServiceParent(root)
     except ConfigError as error:
         _refuse("mxisd", error.problems)
     except RecordsUnavailable as error:
         _refuse("mxisd", [Problem("storage", str(error))])
-    twistd = options.parent
-    if twistd is not None and "logfile" in twistd and not twistd.get("syslog"):
-        root.log_observer = log_observer(options.config.logging, twistd)
+    if options.parent is not None and "logfile" in options.parent:
+        _join(root, options.config, options.parent, reactor)
+    server.setServiceParent(root)
     return root
+
+
+def _join(root: Root, config: Config, twistd: Mapping[str, Any], reactor: Any) -> None:
+    """Log where twistd would, and tell it of failures."""
+    is_daemon = not twistd.get("nodaemon")
+    if is_daemon and twistd["logfile"] == STANDARD_OUTPUT:
+        _refuse("mxisd", [Problem("--logfile", "a daemon has no standard output")])
+    has_own_log = not twistd.get("syslog") and not twistd.get("logger")
+    has_shown_log = has_own_log and is_shown(twistd)
+    root.terminal = Terminal(twistd, has_log=has_shown_log)
+    output = log_output(twistd) if has_own_log else None
+    if has_own_log:
+        root.log_observer = log_observer(config.logging, output)
+    signals = SignalsService(lambda: reopen(output), reactor)
+    signals.setServiceParent(root)
 
 
 def configuration(path: str | None) -> Config:

@@ -1,14 +1,22 @@
 """Which log lines are written, and where."""
 
+import sys
 from pathlib import Path
+from typing import Any
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.config.sections import LoggingSection
 from mxisd.config.sections import LogLevel as ConfiguredLevel
 from mxisd.errors import ConfigError
-from mxisd.logs import log_observer, with_level_of
+from mxisd.logs import (
+    is_shown,
+    log_observer,
+    log_output,
+    reopen,
+    with_level_of,
+)
 
 
 class LogObserverTests(SynchronousTestCase):
@@ -17,7 +25,9 @@ class LogObserverTests(SynchronousTestCase):
     def written(self, logging: LoggingSection) -> set[str]:
         """Which of the lines "<who> <level>" get into the file."""
         path = Path(self.mktemp())
-        observer = log_observer(logging, {"logfile": str(path), "nodaemon": True})
+        output = log_output({"logfile": str(path), "nodaemon": True})
+        self.addCleanup(output.close)
+        observer = log_observer(logging, output)
         for who in ("mxisd.features", "library", "twisted.web.client._HTTP11"):
             logger = Logger(namespace=who, observer=observer)
             for level in LogLevel.iterconstants():
@@ -57,6 +67,68 @@ class LogObserverTests(SynchronousTestCase):
                 "twisted.web.client._HTTP11 critical",
             },
         )
+
+
+class OutputTests(SynchronousTestCase):
+    """The file of the log."""
+
+    def setUp(self) -> None:
+        """Open one."""
+        self.path = Path(self.mktemp()) / "mxisd.log"
+        self.path.parent.mkdir()
+        self.output = log_output({"logfile": str(self.path), "nodaemon": True})
+        self.addCleanup(self.output.close)
+        self.events: list[Any] = []
+        observer: Any = self.events.append
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def test_where_it_is(self) -> None:
+        """A daemon has a file, whether it is named or not; others need not."""
+        for path, is_foreground, expected in (
+            (None, True, True),
+            ("", True, True),
+            ("-", True, True),
+            ("-", False, True),
+            (None, False, False),
+            ("x.log", True, False),
+        ):
+            twistd = {"logfile": path, "nodaemon": is_foreground}
+            self.assertIs(is_shown(twistd), expected, path)
+        self.assertIs(log_output({"logfile": "-"}), sys.stdout)
+
+    def test_a_file_that_was_moved(self) -> None:
+        """A new one is begun, which no more people may read than the old one."""
+        self.path.chmod(0o640)
+        self.output.write("old\n")
+        old = self.path.rename(self.path.with_suffix(".1"))
+        reopen(self.output)
+        self.output.write("new\n")
+        self.assertEqual(old.read_text(), "old\n")
+        self.assertEqual(self.path.read_text(), "new\n")
+        self.assertEqual(self.path.stat().st_mode & 0o777 & ~0o640, 0)
+
+    def test_a_file_that_is_there(self) -> None:
+        """What it holds is kept."""
+        self.output.write("old\n")
+        reopen(self.output)
+        self.output.write("new\n")
+        self.assertEqual(self.path.read_text(), "old\nnew\n")
+
+    def test_a_file_that_cannot_be_made(self) -> None:
+        """The old one goes on, with a word about it."""
+        folder = self.path.parent.rename(self.path.parent.with_suffix(".moved"))
+        reopen(self.output)
+        self.output.write("still here\n")
+        self.assertEqual((folder / self.path.name).read_text(), "still here\n")
+        (event,) = [e for e in self.events if e["log_level"] is LogLevel.warn]
+        self.assertIn("cannot be opened", event["log_format"])
+
+    def test_the_standard_output(self) -> None:
+        """There is nothing to open."""
+        reopen(sys.stdout)
+        reopen(None)
+        self.assertFalse(sys.stdout.closed)
 
 
 class EnvironmentTests(SynchronousTestCase):

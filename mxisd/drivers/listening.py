@@ -25,7 +25,7 @@ class BoundPort:
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             self._bind(host, port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             self.close()
             raise CannotListenError(host, port, error) from error
 

@@ -213,12 +213,12 @@ class LimitedChannel(HTTPChannel):
     def allContentReceived(self) -> None:
         """Stop the time; how long an answer takes is the endpoint's business."""
         if self.phase is not Phase.LEAVING:
-            self._enter(Phase.ANSWERING, inf)
+            self.phase, self.due = Phase.ANSWERING, inf
         super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
         """Wait for the next request, or go on with it if it is there."""
-        has_more = bool(self._buffer or any(self._dataBuffer))
+        has_more = bool(self._buffer) or any(self._dataBuffer)
         self._answered += 1
         if not self.persistent or self._waitingForTransport:
             seconds = request.sentLength / MIN_BYTES_PER_SECOND

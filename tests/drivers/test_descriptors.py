@@ -1,5 +1,6 @@
 """How many descriptors the process may have."""
 
+import os
 import subprocess
 import sys
 
@@ -19,9 +20,13 @@ class DescriptorTests(SynchronousTestCase):
 
     def limits(self, soft: int, hard: int, wanted: int) -> tuple[int, ...]:
         """What is to be had, and the limits of the process after that."""
-        search = [sys.executable, "-c", ASK, str(soft), str(hard), str(wanted)]
-        output = subprocess.run(search, capture_output=True, check=True).stdout
-        return tuple(map(int, output.split()))
+        done = subprocess.run(
+            [sys.executable, "-c", ASK, str(soft), str(hard), str(wanted)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            check=True,
+        )
+        return tuple(map(int, done.stdout.split()))
 
     def test_the_soft_limit_is_raised(self) -> None:
         """As far as it is wanted and the hard one lets it; never lowered."""

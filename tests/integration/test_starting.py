@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import signal
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -9,12 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.client import V2, IdentityClient
 from tests.integration.homeserver import HomeserverProcess
 from tests.integration.server import (
+    PATIENCE,
+    TWISTD,
     MxisdProcess,
+    free_port,
     wait_until,
 )
 
@@ -107,3 +114,165 @@ class FirstAnswerTests(FolderTestCase):
             return server.get(f"{V2}/hash_details", token)
         except OSError:
             return None
+
+
+class DaemonTests(FolderTestCase):
+    """``twistd mxisd`` without ``-n``."""
+
+    def setUp(self) -> None:
+        """Describe it."""
+        super().setUp()
+        self.port = free_port()
+        self.pid_file = self.folder / "twistd.pid"
+        self.log = self.folder / "twistd.log"
+        self.access = self.folder / "access.log"
+        self.environment: Mapping[str, str] = {}
+        self.config: dict[str, Any] = {
+            "matrix": {"domain": "example.org"},
+            "server": {"hostname": "127.0.0.1", "port": self.port},
+            "key": {"path": "keys"},
+            "storage": {"provider": {"sqlite": {"database": "mxisd.db"}}},
+            "logging": {"access": str(self.access)},
+            "memory": {"enabled": True, "identities": IDENTITIES},
+        }
+        self.addCleanup(self.end)
+
+    def run_twistd(self, *options: str) -> tuple[int, str, str]:
+        """Run until the shell has its prompt again; exit code, output, errors."""
+        path = self.folder / "mxisd.yaml"
+        path.write_text(yaml.safe_dump(self.config))
+        search = os.pathsep.join(filter(None, sys.path))
+        done = subprocess.run(
+            [*TWISTD, *options, "mxisd", "-c", str(path)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            cwd=self.folder,
+            check=False,
+            env={**os.environ, "PYTHONPATH": search, **self.environment},
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def running(self) -> list[int]:
+        """The processes that run with our configuration."""
+        wanted = str(self.folder / "mxisd.yaml").encode()
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                if wanted in (folder / "cmdline").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+            except (OSError, ValueError):
+                continue
+        return found
+
+    def end(self) -> None:
+        """End what still runs."""
+        for pid in self.running():
+            os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not self.running(), "the daemon ends")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the daemon."""
+        os.kill(int(self.pid_file.read_text()), number)
+
+    def version(self) -> bool:
+        """Whether the daemon answers."""
+        request = b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+                client.sendall(request)
+                return client.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    def start(self) -> None:
+        """Start it as it should be."""
+        self.assertEqual(self.run_twistd(), (0, "", ""))
+        wait_until(self.version, "the daemon answers")
+
+    def assert_refused(self, line: str, *options: str) -> None:
+        """The start fails with a line on the terminal, and leaves nothing behind."""
+        code, output, errors = self.run_twistd(*options)
+        self.assertEqual((code, output), (1, ""), errors)
+        first = errors.splitlines()[0]
+        self.assertTrue(first.startswith(line), errors)
+        self.assertNotIn("Traceback", errors + self.log.read_text())
+        self.assertIn(first, self.log.read_text())
+        self.assertFalse(self.pid_file.exists())
+        wait_until(lambda: not self.running(), "nothing runs")
+
+    def test_it_starts_and_stops(self) -> None:
+        """The shell has its prompt again; SIGTERM ends what runs behind it."""
+        self.start()
+        self.send(signal.SIGTERM)
+        wait_until(lambda: not self.running(), "the daemon ends")
+        self.assertFalse(self.pid_file.exists())
+        self.assertIn(f"Listening on 127.0.0.1:{self.port}", self.log.read_text())
+
+    def test_a_port_that_is_taken(self) -> None:
+        """The daemon says so, and so does the server in the foreground."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", self.port))
+            taken.listen()
+            self.assert_refused("server.port: ")
+            self.assert_refused("server.port: ", "-n", "--logfile", str(self.log))
+        self.start()
+
+    def test_records_that_do_not_open(self) -> None:
+        """They were good when they were looked at, before the fork."""
+        self.environment = troublesome(
+            self.folder, "database.unlink(); database.mkdir()"
+        )
+        self.config["stores"] = [{"type": "troublesome", "identities": IDENTITIES}]
+        self.assert_refused("storage: ")
+        self.assertFalse(self.version())
+
+    def test_a_user_that_it_cannot_become(self) -> None:
+        """twistd finds out between the two steps of our start, and just exits."""
+        options = ("--gid", str(2**32 - 1))
+        code, output, errors = self.run_twistd(*options)
+        self.assertEqual((code, output), (1, ""), errors)
+        self.assertTrue(errors.startswith("--uid, --gid: "), errors)
+        self.assertIn("--uid, --gid: ", self.log.read_text())
+        self.assertFalse(self.pid_file.exists())
+        wait_until(lambda: not self.running(), "nothing runs")
+
+    def test_what_is_found_before_the_fork(self) -> None:
+        """Neither a pid file nor a process is there at any time."""
+        (self.folder / "keys").write_text("nonsense")
+        code, output, errors = self.run_twistd()
+        self.assertEqual((code, output), (1, ""))
+        self.assertEqual(len(errors.splitlines()), 1, errors)
+        self.assertIn("key.path", errors)
+        self.assertFalse(self.pid_file.exists())
+
+    def test_a_daemon_without_a_log(self) -> None:
+        """It has no standard output to write it to."""
+        code, output, errors = self.run_twistd("--logfile", "-")
+        self.assertEqual((code, output), (1, ""))
+        self.assertIn("--logfile", errors)
+
+    def test_logs_that_are_moved_away(self) -> None:
+        """A signal opens them anew; what came before stays in the old ones."""
+        self.start()
+        wait_until(lambda: "Indexed" in self.log.read_text(), "the start is over")
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            old = self.log.rename(self.folder / f"{number.name}.log")
+            before = old.read_text()
+            wait_until(self.access.exists, "the access log is there")
+            self.access.rename(self.folder / f"{number.name}.access.log")
+            self.send(number)
+            wait_until(self.log.exists, "the log is opened anew")
+            wait_until(lambda: "opened anew" in self.log.read_text(), "it is used")
+            self.assertEqual(old.read_text(), before)
+            self.assertTrue(self.version())
+        self.assertEqual(len(self.running()), 1)
+        self.assertNotIn("Traceback", self.log.read_text())
+
+    def test_signals_where_there_is_no_log_file(self) -> None:
+        """They do no harm."""
+        server = MxisdProcess(self.folder, {}).start()
+        self.addCleanup(server.stop)
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+            os.kill(server.pid, number)
+            self.assertEqual(server.get("/status")[0], 200)
