@@ -23,6 +23,7 @@ ONLY_IN = {
     "OpenSSL": ("mxisd.drivers",),
     "asyncio": (),
     "cattrs": ("mxisd.config",),
+    "idna": ("mxisd.model",),
     "jinja2": ("mxisd.notify",),
     "ldaptor": ("mxisd.drivers", "mxisd.stores"),
     "psycopg2": ("mxisd.drivers", "mxisd.records"),

@@ -34,6 +34,7 @@ from twisted.python.failure import Failure
 from mxisd.drivers.tls import CertificateRefused, ClientTls
 from mxisd.drivers.tls_files import TlsFiles, UnusableFile
 from mxisd.errors import Unavailable
+from mxisd.model.domains import IllegalDomain, a_label
 from mxisd.model.secret import Secret
 
 CONNECT_SECONDS = 10
@@ -81,17 +82,17 @@ class MailServer:
 
 def envelope_address(address: str) -> str:
     """
-    The form of an address that a mail server is given; a domain becomes ASCII.
+    The form of an address that a mail server is given; a domain is its A-label.
 
     :raise MailFailed: If there is none: signs that do not belong there, or a local part
         that is not ASCII.
     """
     local, _, domain = address.rpartition("@")
     try:
-        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode()
-    except UnicodeError as error:
+        name = domain if domain.isascii() else a_label(domain)
+    except IllegalDomain as error:
         raise MailFailed("the domain of the address is no name") from error
-    result = f"{local}@{ascii_domain}"
+    result = f"{local}@{name}"
     if not _ADDRESS.fullmatch(result):
         raise MailFailed("the address has characters that mail servers do not take")
     return result

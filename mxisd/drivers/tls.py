@@ -8,7 +8,6 @@ whose names cannot be read, and only log that.
 from typing import Any
 from weakref import ReferenceType, ref
 
-import idna
 from attrs import define, field, frozen
 from cryptography import x509
 from OpenSSL import SSL
@@ -27,6 +26,8 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from mxisd.model.domains import a_label
 
 # Errors of OpenSSL, X509_V_ERR_…; 2, 7 and 18 to 21 are no issuer, a signature that is
 # not its, and self-signed in several ways.
@@ -55,7 +56,7 @@ def client_context(options: CertificateOptions) -> SSL.Context:
 
 
 def _ascii(host: str) -> str:
-    return host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
+    return host if host.isascii() else a_label(host)
 
 
 @implementer(IOpenSSLClientConnectionCreator)

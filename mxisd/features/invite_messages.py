@@ -140,7 +140,7 @@ def invite_link(invite: Invite, sign_url: str, web_client: str | None) -> str | 
     if not _is_web(client):
         return None
     query = {
-        "email": invite.threepid.address,
+        "email": invite.threepid.written,
         **_signing(invite, sign_url),
         "room_name": invite.facts.get("room_name", ""),
         "room_avatar_url": invite.facts.get("room_avatar_url", ""),

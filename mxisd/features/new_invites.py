@@ -46,7 +46,7 @@ class NewInvites:
             facts=invitation.facts,
             languages=invitation.languages,
             key=SigningKey(EPHEMERAL_SERIAL, self._random.token_bytes(SEED_BYTES)),
-            display_name=threepid.address if shows_all else redacted(threepid),
+            display_name=threepid.readable if shows_all else redacted(threepid),
             created_ms=now_ms,
             ended_ms=None if owner is None else now_ms,
             ending=None if owner is None else Ending.RESOLVED,

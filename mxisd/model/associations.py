@@ -56,7 +56,7 @@ class Association:
         :param address: The spelling to state, where the client's own is wanted.
         """
         return {
-            "address": self.threepid.address if address is None else address,
+            "address": self.threepid.written if address is None else address,
             "medium": self.threepid.medium,
             "mxid": str(self.user_id),
             "not_after": self.not_after_ms,

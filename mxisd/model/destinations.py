@@ -11,6 +11,7 @@ from functools import cache
 import phonenumbers
 from attrs import frozen
 
+from mxisd.model.phones import IllegalNumber, digits_of, parsed
 from mxisd.model.threepids import (
     EMAIL,
     MSISDN,
@@ -21,7 +22,6 @@ from mxisd.model.threepids import (
 
 EMAIL_MIN_LENGTH = 3
 LOCAL_PART_MAX_BYTES = 64
-NUMBER_MAX_LENGTH = 100
 ELSEWHERE = "001"
 """The "country" of satellite and other international numbers."""
 
@@ -61,19 +61,11 @@ def mailbox(text: str) -> Destination:
         and len(local.encode()) <= LOCAL_PART_MAX_BYTES
         and local.isprintable()
         and _LOCAL_PART.fullmatch(local)
-        and _DOMAIN.fullmatch(_ascii_domain(domain))
+        and _DOMAIN.fullmatch(domain)
     )
     if not is_good:
         raise IllegalThreePid("an e-mail address looks like user@domain")
     return Destination(threepid=threepid)
-
-
-def _ascii_domain(domain: str) -> str:
-    try:
-        name = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return ""
-    return name if len(name) <= 253 else ""
 
 
 def dialled(country: str, number: str) -> Destination:
@@ -83,31 +75,26 @@ def dialled(country: str, number: str) -> Destination:
     :param country: ISO 3166-1 code; may be empty where the number starts with ``+``.
     :raise IllegalThreePid: If nobody can have that number.
     """
-    if len(number) > NUMBER_MAX_LENGTH:
-        raise IllegalThreePid("not a phone number")
     try:
-        parsed = phonenumbers.parse(number, country.strip().upper() or None)
-    except phonenumbers.NumberParseException as error:
+        found = parsed(number, country.strip().upper() or None)
+        if not phonenumbers.is_possible_number(found):
+            raise IllegalNumber("nobody can have that number")
+        threepid = canonical(MSISDN, digits_of(found))
+    except IllegalNumber as error:
         raise IllegalThreePid("not a phone number of that country") from error
-    if not phonenumbers.is_possible_number(parsed):
-        raise IllegalThreePid("not a phone number of that country")
     international = phonenumbers.PhoneNumberFormat.INTERNATIONAL
     return Destination(
-        threepid=canonical(MSISDN, _e164(parsed)),
-        country=_country_of(parsed),
-        shown=phonenumbers.format_number(parsed, international),
+        threepid=threepid,
+        country=_country_of(found),
+        shown=phonenumbers.format_number(found, international),
     )
 
 
-def _e164(parsed: phonenumbers.PhoneNumber) -> str:
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _country_of(parsed: phonenumbers.PhoneNumber) -> str:
+def _country_of(number: phonenumbers.PhoneNumber) -> str:
     # Countries share calling codes; a number that is in no plan is the largest one's.
     return (
-        phonenumbers.region_code_for_number(parsed)
-        or phonenumbers.region_code_for_country_code(parsed.country_code or 0)
+        phonenumbers.region_code_for_number(number)
+        or phonenumbers.region_code_for_country_code(number.country_code or 0)
         or ELSEWHERE
     )
 

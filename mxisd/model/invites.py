@@ -147,7 +147,7 @@ def redacted(threepid: ThreePid) -> str:
     """An address as it may be shown to everybody in a room: ``bob...@exa...``."""
     if threepid.medium != EMAIL:
         return _shortened(threepid.address)
-    local, _at, domain = threepid.address.partition("@")
+    local, _at, domain = threepid.readable.partition("@")
     return f"{_shortened(local)}@{_shortened(domain)}"
 
 
@@ -190,7 +190,7 @@ class Delivery:
         """
         whose = {
             "medium": self.invite.threepid.medium,
-            "address": self.invite.threepid.address,
+            "address": self.invite.threepid.written,
             "mxid": str(self.owner),
         }
         invite = {

@@ -2,13 +2,23 @@
 """
 Third-party identifiers (3PIDs) in canonical form.
 
-Source: Matrix specification v1.19, appendices, "3PID types"; MSC2265 (case folding).
+Source: Matrix specification v1.19, appendices, "3PID types"; MSC2265 (case folding),
+of which the local part is left: the identity of a domain is its A-label.
 """
 
 import re
 
-import phonenumbers
 from attrs import field, frozen
+
+from mxisd.model.domains import (
+    DOMAIN_MAX_LENGTH,
+    PLAIN_DOMAIN,
+    IllegalDomain,
+    a_label,
+    is_invisible,
+    u_label,
+)
+from mxisd.model.phones import IllegalNumber, international
 
 EMAIL = "email"
 MSISDN = "msisdn"
@@ -16,8 +26,11 @@ MSISDN = "msisdn"
 ADDRESS_MAX_LENGTH = 500
 
 _MEDIUM = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_MSISDN = re.compile(r"[1-9][0-9]{4,14}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_PLAIN_EMAIL = re.compile(
+    rf"[^\x00-\x20\x7f@]+@(?=.{{1,{DOMAIN_MAX_LENGTH}}}\Z){PLAIN_DOMAIN}"
+)
+_NO_EMAIL = "an e-mail address looks like user@domain"
 
 
 class IllegalThreePid(ValueError):
@@ -30,10 +43,12 @@ class ThreePid:
     A third-party identifier; build it with :func:`canonical`.
 
     :ivar medium: ``email``, ``msisdn`` or a medium of the operator's own.
-    :ivar address: The canonical address. E-mail: case-folded. Phone: E.164 digits
-        without ``+``. Any other medium: exact, case kept.
-    :ivar lowered: The lower-cased spelling of an e-mail address where it differs from
-        the folded one (``strauß@…``): clients hash that one. No part of the identity.
+    :ivar address: The canonical address. E-mail: a case-folded local part, and the
+        A-label of the domain, which is where messages go. Phone: E.164 digits without
+        ``+``. Any other medium: exact, case kept.
+    :ivar lowered: The lower-cased spelling of an e-mail address where it differs: its
+        local part is not folded (``strauß@…``), its domain may be the U-label. No part
+        of the identity.
     """
 
     medium: str
@@ -42,10 +57,44 @@ class ThreePid:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """Every spelling under which this 3PID is searched and hashed."""
-        if self.lowered is None:
+        """
+        Every spelling under which this 3PID is searched and hashed.
+
+        Of an e-mail address: the local part folded, and as it was written; the domain
+        as A-label and as U-label. None has the A-label of another domain.
+        """
+        if self.medium != EMAIL:
             return (self.address,)
-        return (self.address, self.lowered)
+        domain = _domain(self.address)
+        domains = dict.fromkeys((domain, u_label(domain)))
+        if self.lowered is None and len(domains) == 1:
+            return (self.address,)
+        written = self.lowered or self.address
+        locals_ = dict.fromkeys((_local(self.address), _local(written)))
+        return tuple(f"{one}@{each}" for one in locals_ for each in domains)
+
+    @property
+    def readable(self) -> str:
+        """The address as people read it: a domain is its U-label."""
+        return self._with_domain(u_label(_domain(self.address)))
+
+    @property
+    def written(self) -> str:
+        """The address with the label of the domain, U or A, that was given."""
+        return self._with_domain(_domain(self.lowered or self.address))
+
+    def _with_domain(self, domain: str) -> str:
+        if self.medium != EMAIL:
+            return self.address
+        return f"{_local(self.address)}@{domain}"
+
+
+def _local(address: str) -> str:
+    return address.rpartition("@")[0]
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]
 
 
 def canonical(medium: str, address: str) -> ThreePid:
@@ -60,34 +109,32 @@ def canonical(medium: str, address: str) -> ThreePid:
     if medium == EMAIL:
         return _canonical_email(text)
     if medium == MSISDN:
-        return ThreePid(MSISDN, _msisdn_digits(text))
+        return _canonical_phone(text)
     if _MEDIUM.fullmatch(medium) is None:
         raise IllegalThreePid("not a medium: letters, digits, dot, dash, underscore")
     return ThreePid(medium, text)
 
 
 def _canonical_email(text: str) -> ThreePid:
+    lowered = text.lower()
+    if _PLAIN_EMAIL.fullmatch(lowered) and text.isascii():
+        return ThreePid(EMAIL, lowered)
     local, _at, domain = text.partition("@")
-    if not local or not domain or "@" in domain or any(map(str.isspace, text)):
-        raise IllegalThreePid("an e-mail address looks like user@domain")
-    folded, lowered = text.casefold(), text.lower()
-    if len(folded) > ADDRESS_MAX_LENGTH:
+    if not local or any(sign.isspace() or is_invisible(sign) for sign in local):
+        raise IllegalThreePid(_NO_EMAIL)
+    try:
+        name = a_label(domain)
+    except IllegalDomain as error:
+        raise IllegalThreePid(_NO_EMAIL) from error
+    folded = f"{local.casefold()}@{name}"
+    lowered = f"{local.lower()}@{name if domain.isascii() else u_label(name)}"
+    if max(len(folded), len(lowered)) > ADDRESS_MAX_LENGTH:
         raise IllegalThreePid(f"not an address: 1 to {ADDRESS_MAX_LENGTH} characters")
     return ThreePid(EMAIL, folded, None if folded == lowered else lowered)
 
 
-def _msisdn_digits(text: str) -> str:
-    if _MSISDN.fullmatch(text):
-        return text
-    if text.startswith("00"):
-        text = "+" + text[2:]
-    if not text.startswith("+"):
-        raise IllegalThreePid("a phone number is written in international form")
+def _canonical_phone(text: str) -> ThreePid:
     try:
-        number = phonenumbers.parse(text)
-    except phonenumbers.NumberParseException as error:
-        raise IllegalThreePid("not a phone number") from error
-    digits = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
-    if _MSISDN.fullmatch(digits) is None:
-        raise IllegalThreePid("not a phone number")
-    return digits
+        return ThreePid(MSISDN, international(text))
+    except IllegalNumber as error:
+        raise IllegalThreePid(str(error)) from error

@@ -100,7 +100,7 @@ def placeholder(key: str) -> str:
 
 def facts(notice: Notice, about: Circumstances) -> Facts:
     """What can be said about a notice."""
-    medium, address = notice.threepid.medium, notice.threepid.address
+    medium, address = notice.threepid.medium, notice.threepid.readable
     values = {
         "DOMAIN": about.domain,
         "DOMAIN_PRETTY": about.domain.capitalize(),
@@ -167,7 +167,7 @@ def _validation(notice: ValidationNotice) -> dict[str, str]:
 
 @_own.register
 def _invite(notice: InviteNotice) -> dict[str, str]:
-    medium, address = notice.threepid.medium, notice.threepid.address
+    medium, address = notice.threepid.medium, notice.threepid.readable
     return {
         **_room(notice),
         "INVITE_MEDIUM": medium,

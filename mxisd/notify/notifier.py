@@ -141,7 +141,9 @@ async def _carried(sender: IMessageSender, message: Message) -> None:
     except CancelledError:
         raise  # it was too slow
     except MessageNotSent as error:
-        reason = str(error).replace(message.recipient.address, "…")
+        reason = str(error)
+        for spelling in message.recipient.spellings:
+            reason = reason.replace(spelling, "…")
         raise MessageNotSent(one_line(reason, REASON_LENGTH)) from None
     except Exception as error:
         raise MessageNotSent(f"the sender failed: {type(error).__name__}") from error

@@ -267,9 +267,8 @@ def _records(
 ) -> Iterator[Record]:
     try:
         for medium, address, lowered, user_id in connection.execute(ALL):
-            yield lookup_digest(address, medium, pepper), user_id
-            if lowered is not None:
-                yield lookup_digest(lowered, medium, pepper), user_id
+            for spelling in ThreePid(medium, address, lowered).spellings:
+                yield lookup_digest(spelling, medium, pepper), user_id
             if stop.is_set():
                 raise _Stopped
     except sqlite3.DatabaseError as error:

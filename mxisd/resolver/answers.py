@@ -41,7 +41,7 @@ def legal_user_id(value: object) -> UserId | None:
 
 
 def legal_threepid(value: object) -> ThreePid | None:
-    """The 3PID, if it is one in canonical form."""
+    """The 3PID in canonical form; ``None`` if it is none."""
     if not isinstance(value, ThreePid):
         return None
     medium, address, lowered = value.medium, value.address, value.lowered
@@ -50,10 +50,10 @@ def legal_threepid(value: object) -> ThreePid | None:
         return None
     try:
         threepid = canonical(str(medium), str(written))
+        is_one = lowered is None or canonical(str(medium), str(address)) == threepid
     except IllegalThreePid:
         return None
-    is_same = threepid.address == address and lowered in (None, threepid.lowered)
-    return threepid if is_same else None
+    return threepid if is_one else None
 
 
 def legal_association(row: object) -> tuple[ThreePid, UserId] | None:

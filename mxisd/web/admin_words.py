@@ -191,7 +191,7 @@ def _invite(found: InviteOverview) -> dict[str, Any]:
     content = {
         "token": invite.token,
         "medium": invite.threepid.medium,
-        "address": invite.threepid.address,
+        "address": invite.threepid.written,
         "room_id": invite.room_id,
         "sender": str(invite.sender),
         "state": found.state.value,
@@ -225,7 +225,7 @@ def _session(session: ValidationSession, now_ms: int) -> dict[str, Any]:
     content = {
         "sid": session.sid,
         "medium": session.threepid.medium,
-        "address": session.threepid.address,
+        "address": session.threepid.written,
         "state": state_of(session, now_ms).value,
         "changed_ts": session.changed_ms,
         "validated_ts": session.validated_ms,

@@ -203,7 +203,7 @@ def validated(session: ValidationSession) -> Reply:
     return json_reply(
         {
             "medium": session.threepid.medium,
-            "address": session.threepid.address,
+            "address": session.threepid.written,
             "validated_at": session.validated_ms,
         }
     )

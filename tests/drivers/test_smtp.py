@@ -262,6 +262,8 @@ class AddressTests(SynchronousTestCase):
             ("bob+tag@example.org", "bob+tag@example.org"),
             ("o'neill@example.org", "o'neill@example.org"),
             ("bob@bücher.example", "bob@xn--bcher-kva.example"),
+            ("bob@faß.example", "bob@xn--fa-hia.example"),
+            ("bob@βόλος.example", "bob@xn--nxasmm1c.example"),
         ):
             self.assertEqual(envelope_address(address), expected)
 
@@ -281,6 +283,7 @@ class AddressTests(SynchronousTestCase):
             "a" * 65 + "@example.org",
             "a,b@example.org",
             "bob@" + "ü" * 70 + ".example",
+            "bob@b\u00adücher.example",
         ):
             with self.assertRaises(MailFailed, msg=address) as caught:
                 envelope_address(address)

@@ -123,6 +123,13 @@ class LimitsTests(SynchronousTestCase):
         self.assertEqual(self.passed(limits, account("eve"), *[ALICE] * 9), 9)
         self.assertEqual(self.passed(limits, account("bob"), *numbers), 2)
 
+    def test_spellings_of_a_mailbox_count_together(self) -> None:
+        """Full-width letters and either label of a domain are no other mailbox."""
+        limits = self.limits()
+        spellings = ("ann@faß.de", "Ann@ｆaß.de", "ann@xn--fa-hia.de", "ANN@FAẞ.DE")
+        mailboxes = [mailbox(each) for each in spellings]
+        self.assertEqual(self.passed(limits, Ourselves(), *mailboxes), 3)
+
     def test_it_is_told_when_to_come_back(self) -> None:
         """And then it works, once."""
         limits = self.limits()

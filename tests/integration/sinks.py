@@ -17,12 +17,14 @@ class MailSink:
     A mail server that keeps what it gets.
 
     :ivar mails: In order.
+    :ivar recipients: Those of the envelopes, in the same order.
     :ivar refuses: Whether it takes none now.
     """
 
     def __init__(self) -> None:
         self.refuses = False
         self.mails: list[EmailMessage] = []
+        self.recipients: list[str] = []
         self.port = free_port()
         self._controller: Any = None
 
@@ -33,6 +35,7 @@ class MailSink:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
+        self.recipients += envelope.rcpt_tos
         return "250 kept"
 
     def start(self) -> None:

@@ -141,6 +141,32 @@ class BindingTests(SynchronousTestCase):
         self.assert_owner(None)
         self.assert_discreet()
 
+    def test_a_domain_with_umlauts(self) -> None:
+        """The mail goes to the A-label, which is the identity; both labels find it."""
+        session = self.proved(self.alice, "Ann@Faß.example")
+        self.assertEqual(self.mail_sink.recipients, ["ann@xn--fa-hia.example"])
+        self.assertEqual(self.mail_sink.mails[0]["To"], "ann@xn--fa-hia.example")
+        path, written = f"{V2}/3pid/getValidated3pid", "ann@faß.example"
+        _, proved = self.server.get(path, self.alice.token, **session)
+        self.assertEqual(proved["address"], written)
+        body = {**session, "mxid": self.user_id()}
+        status, reply = self.server.post(f"{V2}/3pid/bind", body, self.alice.token)
+        self.assertEqual((status, reply.get("address")), (200, written))
+        labels = (written, "ann@xn--fa-hia.example")
+        expected = dict.fromkeys(labels, self.user_id())
+        asked = (*labels, "ann@fass.example")
+        self.assertEqual(self.alice.hashed(*asked), expected)
+        self.assertEqual(self.alice.plain(*asked), expected)
+        for address, owner in {**expected, "ann@fass.example": None}.items():
+            _, found = self.server.get(f"{V1}/lookup", medium="email", address=address)
+            self.assertEqual(found.get("mxid"), owner)
+            self.assertEqual(found.get("address"), owner and address)
+        threepid = {"medium": "email", "address": labels[1]}
+        unbind: Any = {"mxid": self.user_id(), "threepid": threepid}
+        path = f"{V2}/3pid/unbind"
+        self.assertEqual(self.server.post(path, unbind, self.alice.token), (200, {}))
+        self.assertEqual(self.alice.hashed(*asked), {})
+
     def wait_for_hashes(self) -> None:
         """After a start the first pepper may take a moment."""
         path = f"{V2}/hash_details"

@@ -173,14 +173,14 @@ class ListingTests(GuardTestCase):
             self.assert_refused(listing)
 
     def test_lines_of_no_sense_are_dropped(self) -> None:
-        """All but a canonical 3PID with a legal user ID; the log has one line."""
+        """All but a 3PID with a legal user ID; the log has one line."""
         nonsense = [
             (None, None),
             (BOB, str(BOB_ID)),
             (BOB, UserId(5, "example.org")),  # type: ignore[arg-type]
-            (ThreePid("email", "Bob@Example.ORG"), BOB_ID),
+            (ThreePid("email", "Bob@Example..ORG"), BOB_ID),
             (ThreePid("email", b"bob@example.org"), BOB_ID),  # type: ignore[arg-type]
-            (ThreePid("msisdn", "+49 171 1"), BOB_ID),
+            (ThreePid("msisdn", "0171 1"), BOB_ID),
             (ThreePid("", "x"), BOB_ID),
             (ThreePid("employee", "x" * 10**6), BOB_ID),
         ]
@@ -194,6 +194,24 @@ class ListingTests(GuardTestCase):
         self.assertEqual(batches, [[(EVE, EVE_ID)]] * 3)
         (warning,) = self.warnings()
         self.assertEqual(warning["count"], len(nonsense))
+
+    def test_spellings_become_canonical(self) -> None:
+        """A plug-in may list U-labels, capitals, and numbers with a plus."""
+        written = [
+            ("email", "Bob@Straße.example"),
+            ("email", "bob@XN--strae-oqa.example"),
+            ("msisdn", "+49 171 123456"),
+        ]
+
+        async def listing(put: Put) -> None:
+            await put([(ThreePid(*each), BOB_ID) for each in written])
+
+        done, batches = self.listed(listing)
+        self.successResultOf(done)
+        self.assertEqual(
+            [each.address for each, _ in batches[0]],
+            ["bob@xn--strae-oqa.example"] * 2 + ["49171123456"],
+        )
 
     def test_a_batch_that_nobody_awaits_is_taken(self) -> None:
         """The end of the list waits for it."""

@@ -60,7 +60,7 @@ class ThreePidLookupContract(StoreContract):
     async def test_lookup_takes_metacharacters_literally(self) -> None:
         """Wildcards and quotes of any query language find nobody."""
         lookup = await self._lookup()
-        hostile = ["*@example.org", "*@*", "%@example.org", "a'or'1'='1@x", ")(|@x"]
+        hostile = ["*@example.org", "*@x", "%@example.org", "a'or'1'='1@x", ")(|@x"]
         asked = frozenset(canonical(EMAIL, text) for text in hostile)
         self.assertEqual(dict(await lookup.lookup(asked)), {})
 
