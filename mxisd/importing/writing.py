@@ -18,8 +18,9 @@ from mxisd.ports import AccountRecord
 from mxisd.records.accounts import ACCEPT_URL, ADD_ACCOUNT
 from mxisd.records.bindings import (
     ADD_HASH,
-    BIND,
+    BIND_IF_NEWER,
     PEPPERS,
+    UNHASH,
     binding_row,
     hash_rows,
 )
@@ -40,14 +41,7 @@ TWIN = "a pending invite of that person to that room is here"
 
 TAKE_ACCOUNT = ADD_ACCOUNT + " ON CONFLICT (token_hash) DO NOTHING"
 TAKE_SESSION = ADD_SESSION + " ON CONFLICT (sid) DO NOTHING"
-TAKE_BINDING = (
-    BIND + " ON CONFLICT (medium, address) DO UPDATE SET lowered = excluded.lowered, "
-    "user_id = excluded.user_id, ts_ms = excluded.ts_ms, "
-    "not_before_ms = excluded.not_before_ms, not_after_ms = excluded.not_after_ms "
-    "WHERE excluded.ts_ms > bindings.ts_ms"
-)
 TAKE_KEY = ADOPT_KEY + " ON CONFLICT (key_public) DO NOTHING"
-FORGET_HASHES = "DELETE FROM binding_hashes WHERE medium = ? AND address = ?"
 
 
 @frozen
@@ -89,10 +83,10 @@ async def write_bindings(
     left: Counter[str] = Counter()
     peppers = [pepper for (pepper,) in await tx.rows(PEPPERS)]
     for each in associations:
-        if not await tx.run(TAKE_BINDING, *binding_row(each)):
+        if not await tx.run(BIND_IF_NEWER, *binding_row(each)):
             left[NEWER] += 1
         elif peppers:
-            await tx.run(FORGET_HASHES, each.threepid.medium, each.threepid.address)
+            await tx.run(UNHASH, each.threepid.medium, each.threepid.address)
             rows = hash_rows(peppers, each.threepid, str(each.user_id))
             await tx.run_many(ADD_HASH, rows)
     return left

@@ -39,12 +39,19 @@ BIND = (
     "(medium, address, lowered, user_id, ts_ms, not_before_ms, not_after_ms) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
+BIND_IF_NEWER = (
+    BIND + " ON CONFLICT (medium, address) DO UPDATE SET lowered = excluded.lowered, "
+    "user_id = excluded.user_id, ts_ms = excluded.ts_ms, "
+    "not_before_ms = excluded.not_before_ms, not_after_ms = excluded.not_after_ms "
+    "WHERE excluded.ts_ms > bindings.ts_ms"
+)
 UNBIND = "DELETE FROM bindings WHERE medium = ? AND address = ?"
 UNBIND_OWN = UNBIND + " AND user_id = ?"
 ADD_HASH = (
     "INSERT INTO binding_hashes (pepper, digest, medium, address, user_id) "
     "VALUES (?, ?, ?, ?, ?) ON CONFLICT (pepper, digest) DO NOTHING"
 )
+UNHASH = "DELETE FROM binding_hashes WHERE medium = ? AND address = ?"
 OWNERS_BY_DIGEST = (
     "SELECT digest, user_id FROM binding_hashes WHERE pepper = ? AND digest = ANY(?)"
 )

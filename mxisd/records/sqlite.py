@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mxisd.drivers.file_lock import FileLock, LockHeld, LocksImpossible
-from mxisd.drivers.sqlite import BUSY_TIMEOUT, SqliteDatabase
+from mxisd.drivers.sqlite import BUSY_TIMEOUT, SqliteDatabase, Transaction, drive
 from mxisd.errors import RecordsUnavailable
 from mxisd.records.migrations import Migration, migrations
 from mxisd.records.origins import mark, require_ours
@@ -149,9 +149,11 @@ def _apply(connection: sqlite3.Connection, step: Migration) -> None:
         if _version(connection) < step.number:
             for statement in step.statements:
                 connection.execute(statement)
+            if step.work is not None:
+                drive(step.work(Transaction(connection)))
             connection.execute(f"PRAGMA user_version={step.number:d}")
         connection.execute("COMMIT")
-    except sqlite3.Error:
+    except BaseException:
         connection.rollback()
         raise
 

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from twisted.application.service import IService
@@ -18,7 +18,7 @@ from mxisd.errors import RecordsUnavailable
 from mxisd.model.identifiers import UserId
 from mxisd.ports import AccountRecord
 from mxisd.records.accounts import AccountRecords
-from mxisd.records.database import Database
+from mxisd.records.database import Database, Transaction
 from mxisd.records.migrations import Migration, migrations
 from mxisd.records.sqlite import MEMORY, SqliteRecords, migrate
 from tests.records.contract import AccountsContract, BindingsContract
@@ -237,11 +237,11 @@ class MigrationTests(SynchronousTestCase):
         connection.close()
         return version, {name for (name,) in tables}
 
-    def test_steps_are_numbered_in_order(self) -> None:
-        """Each step follows the one before, and no two have the same number."""
+    def test_steps_are_numbered_without_gaps(self) -> None:
+        """Each step follows the one before, and there is one."""
         numbers = [step.number for step in migrations()]
-        self.assertEqual(numbers, sorted(set(numbers)))
-        self.assertTrue(all(step.statements for step in migrations()))
+        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+        self.assertTrue(all(step.statements or step.work for step in migrations()))
 
     def test_each_step_is_done_once(self) -> None:
         """What was done is not done again."""
@@ -250,6 +250,25 @@ class MigrationTests(SynchronousTestCase):
         for _ in range(2):
             migrate(self.path, (self.first, self.second))
             self.assertEqual(self.state(), (2, {"a", "b"}))
+
+    def test_a_step_in_python_is_part_of_the_transaction(self) -> None:
+        """What a step does in Python is done with its statements, or not at all."""
+        is_bad = True
+
+        async def fill(tx: Transaction) -> None:
+            await tx.run("INSERT INTO b VALUES (1)")
+            if is_bad:
+                raise ValueError("no such value")
+
+        step = Migration(2, "0002", self.second.statements, fill)
+        with self.assertRaises(ValueError):
+            migrate(self.path, (self.first, step))
+        self.assertEqual(self.state(), (1, {"a"}))
+        is_bad = False
+        for _ in range(2):
+            migrate(self.path, (self.first, step))
+        with closing(sqlite3.connect(self.path)) as connection:
+            self.assertEqual(connection.execute("SELECT x FROM b").fetchall(), [(1,)])
 
     def test_a_failed_step_leaves_the_version_before(self) -> None:
         """A step is done whole or not at all, and can be tried again."""
