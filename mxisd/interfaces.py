@@ -27,6 +27,7 @@ from mxisd.model.login import Verdict
 from mxisd.model.messages import Message
 from mxisd.model.profiles import DirectoryPage, Profile, SearchBy
 from mxisd.model.secret import Secret
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import ThreePid
 
 Settings = TypeVar("Settings")
@@ -157,20 +158,26 @@ class Tools:
     :ivar reactor: For sockets, processes, threads and timers.
     :ivar http: An HTTP client (``treq.client.HTTPClient``) for servers that the
         operator named: any address, bounded in time and size.
+    :ivar addresses: Reads the addresses in the store, and spells those to ask for, as
+        the operator's ``defaultCountry`` has it.
     """
 
     name: str
     domain: str
     reactor: Any
     http: Any
+    addresses: StoredAddresses = StoredAddresses()
 
 
 class ISection(Interface):
     """A section of the configuration file, handed to a store's factory."""
 
     values = Attribute(
-        "The section as plain mappings, lists and scalars, without ``name``, ``type`` "
-        "and ``enabled``; ``${…}`` is resolved."
+        "The section as plain mappings, lists and scalars, without ``name``, ``type``, "
+        "``enabled`` and ``defaultCountry``; ``${…}`` is resolved."
+    )
+    addresses = Attribute(
+        "Reads addresses that stand in the section itself; see ``Tools.addresses``."
     )
 
     def read(settings: type[Settings]) -> Settings:

@@ -63,6 +63,7 @@ def _built(
             domain=config.matrix.domain,
             reactor=reactor,
             http=http.stores,
+            addresses=entry.addresses,
         )
         yield entry.name, factories[entry.store_type].build(entry.settings, tools)
 

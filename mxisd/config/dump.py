@@ -52,6 +52,8 @@ def _line(value: Any) -> str:
 
 def _store(store: StoreEntry) -> dict[str, Any]:
     head: dict[str, Any] = {"name": store.name, "type": store.store_type}
+    if store.addresses.default_country is not None:
+        head["defaultCountry"] = store.addresses.default_country
     has_keys = is_section(type(store.settings))
     own: dict[str, Any] = plain(store.settings) if has_keys else {}
     # Keys of its own that are called like ours would change what the entry is.

@@ -22,6 +22,7 @@ from mxisd.config.validation import SessionSection, ViewSection
 from mxisd.model.identifiers import IllegalIdentifier, ServerName
 from mxisd.model.requesters import Network
 from mxisd.model.settings import networks, option
+from mxisd.model.stored import StoredAddresses
 
 
 class LogLevel(Enum):
@@ -247,11 +248,13 @@ class StoreEntry:
 
     :ivar store_type: The factory's word.
     :ivar settings: What the factory's ``parse`` returned.
+    :ivar addresses: How its addresses are read.
     """
 
     name: str
     store_type: str
     settings: Any
+    addresses: StoredAddresses = StoredAddresses()
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,9 @@ from mxisd.config.structure import Section, options, read
 from mxisd.config.upcoming import Settled, settle
 from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import IStoreFactory
+from mxisd.model.destinations import ELSEWHERE, countries
 from mxisd.model.settings import key_of, option
+from mxisd.model.stored import StoredAddresses
 
 H = TypeVar("H")
 
@@ -41,6 +43,20 @@ def _legal_name(value: str | None) -> None:
         raise ValueError(f"{value} is the name of our own records")
 
 
+def _country(value: str | None) -> None:
+    if value is not None and (value not in countries() or value == ELSEWHERE):
+        raise ValueError("is no country: use an ISO code such as DE")
+
+
+def _default_country() -> Any:
+    return option(
+        "The country of phone numbers that are written without one.",
+        None,
+        default_note="none: such numbers are left out",
+        check=_country,
+    )
+
+
 @frozen(kw_only=True)
 class ListedHead:
     """What each entry of ``stores:`` has, whatever its type."""
@@ -53,6 +69,7 @@ class ListedHead:
         check=_legal_name,
     )
     enabled: bool = option("Whether it is used.", True)
+    default_country: str | None = _default_country()
 
 
 @frozen(kw_only=True)
@@ -60,6 +77,7 @@ class ClassicHead:
     """What each section named like a store type has."""
 
     enabled: bool = option("Whether it is used.", False)
+    default_country: str | None = _default_country()
 
 
 @frozen
@@ -69,12 +87,14 @@ class DeclaredStore:
 
     :ivar path: Where it stands in the file.
     :ivar settled: Its own keys.
+    :ivar addresses: How its addresses are read.
     """
 
     path: str
     store_type: str
     name: str
     settled: Settled
+    addresses: StoredAddresses
 
     def parsed(self, factories: Mapping[str, IStoreFactory]) -> StoreEntry:
         """
@@ -84,9 +104,14 @@ class DeclaredStore:
         """
         if self.store_type not in factories:
             raise ConfigError.at("type", _unknown(self.store_type, factories))
-        section = Section(self.settled.values, self.path)
+        section = Section(self.settled.values, self.path, self.addresses)
         settings = factories[self.store_type].parse(section)
-        return StoreEntry(name=self.name, store_type=self.store_type, settings=settings)
+        return StoreEntry(
+            name=self.name,
+            store_type=self.store_type,
+            settings=settings,
+            addresses=self.addresses,
+        )
 
 
 @frozen
@@ -117,17 +142,25 @@ class Place:
         """
         if self.store_type is not None:
             classic, own = _split(ClassicHead, self.section)
-            return self._declared(classic.enabled, self.store_type, None, own)
+            return self._declared(classic, self.store_type, None, own)
         listed, own = _split(ListedHead, self.section)
-        return self._declared(listed.enabled, listed.type, listed.name, own)
+        return self._declared(listed, listed.type, listed.name, own)
 
     def _declared(
-        self, enabled: bool, store_type: str, name: str | None, own: dict[str, Any]
+        self,
+        head: ListedHead | ClassicHead,
+        store_type: str,
+        name: str | None,
+        own: dict[str, Any],
     ) -> DeclaredStore | None:
-        if not enabled:
+        if not head.enabled:
             return None
         return DeclaredStore(
-            self.path, store_type, name or store_type, settle(own, store_type)
+            self.path,
+            store_type,
+            name or store_type,
+            settle(own, store_type),
+            StoredAddresses(head.default_country),
         )
 
 

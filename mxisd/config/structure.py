@@ -27,6 +27,7 @@ from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import ISection
 from mxisd.model.secret import Secret
 from mxisd.model.settings import MEANING, key_of
+from mxisd.model.stored import StoredAddresses
 
 S = TypeVar("S")
 
@@ -37,12 +38,14 @@ class Section:
     """
     A section, as a store's factory sees it.
 
-    :ivar values: Its keys without ``name``, ``type`` and ``enabled``.
+    :ivar values: Its keys without those that each store has.
     :ivar place: Its path in the file, for sentences that name another key.
+    :ivar addresses: How addresses in it are read.
     """
 
     values: Mapping[str, Any]
     place: str = ""
+    addresses: StoredAddresses = StoredAddresses()
 
     def read(self, settings: type[S]) -> S:
         """

@@ -59,6 +59,19 @@ def u_label(domain: str) -> str:
     return _unicode(domain) if _A_LABEL in domain else domain
 
 
+def both_labels(term: str) -> tuple[str, ...]:
+    """A term to search for; if it has a domain in other letters, in either label."""
+    local, at, domain = term.rpartition("@")
+    try:
+        name = a_label(domain) if at else domain
+    except IllegalDomain:
+        return (term,)
+    shown = u_label(name)
+    if shown == name:
+        return (term,)
+    return tuple(dict.fromkeys((term, f"{local}@{name}", f"{local}@{shown}")))
+
+
 def is_invisible(sign: str) -> bool:
     """Whether a character shows nothing, or changes what those beside it show."""
     is_format = unicodedata.category(sign) in ("Cc", "Cf")

@@ -25,7 +25,7 @@ from mxisd.model.login import Accepted, NoSuchUser, Refused, Verdict
 from mxisd.model.profiles import DirectoryEntry, DirectoryPage, Profile, SearchBy
 from mxisd.model.secret import Secret
 from mxisd.model.settings import option
-from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.model.threepids import IllegalThreePid, ThreePid
 from mxisd.portions import Portions
 
 STEP = 500
@@ -37,7 +37,9 @@ class ThreePidSettings:
     """One 3PID of a person."""
 
     medium: str = option("``email``, ``msisdn`` or a medium of your own.")
-    address: str = option("The address; phone numbers in international form.")
+    address: str = option(
+        "The address; phone numbers in international form, or of ``defaultCountry``."
+    )
 
 
 @frozen(kw_only=True)
@@ -71,7 +73,8 @@ class _Person:
 
     def matches(self, term: str, by: SearchBy) -> bool:
         if by is SearchBy.THREEPID:
-            texts = [threepid.address for threepid in self.profile.threepids]
+            threepids = self.profile.threepids
+            texts = [text for each in threepids for text in each.spellings]
         else:
             texts = [self.user_id.localpart, self.profile.display_name or ""]
         return any(term.casefold() in text.casefold() for text in texts)
@@ -84,7 +87,7 @@ def parse(section: ISection) -> MemorySettings:
     :raise ConfigError: Also for names and addresses that are illegal or there twice.
     """
     settings = section.read(MemorySettings)
-    problems = [*_username_problems(settings), *_threepid_problems(settings)]
+    problems = [*_username_problems(settings), *_threepid_problems(settings, section)]
     if problems:
         raise ConfigError(problems)
     return settings
@@ -92,7 +95,7 @@ def parse(section: ISection) -> MemorySettings:
 
 def build(settings: MemorySettings, tools: Tools) -> Store:
     """Make the store."""
-    persons = [_person(one, tools.domain) for one in settings.identities]
+    persons = [_person(one, tools) for one in settings.identities]
     people = _People(persons, Portions(tools.reactor))
     return Store(
         lookup=people,
@@ -163,10 +166,12 @@ def _same(one: Secret, other: Secret) -> bool:
     )
 
 
-def _person(settings: IdentitySettings, domain: str) -> _Person:
-    threepids = frozenset(canonical(t.medium, t.address) for t in settings.threepids)
+def _person(settings: IdentitySettings, tools: Tools) -> _Person:
+    read = tools.addresses.read
+    threepids = frozenset(read(t.medium, t.address) for t in settings.threepids)
     profile = Profile(settings.display_name, threepids, frozenset(settings.roles))
-    return _Person(UserId.of(settings.username, domain), settings.password, profile)
+    user_id = UserId.of(settings.username, tools.domain)
+    return _Person(user_id, settings.password, profile)
 
 
 def _username_problems(settings: MemorySettings) -> Iterator[Problem]:
@@ -183,11 +188,13 @@ def _username_problems(settings: MemorySettings) -> Iterator[Problem]:
         seen.add(username)
 
 
-def _threepid_problems(settings: MemorySettings) -> Iterator[Problem]:
+def _threepid_problems(
+    settings: MemorySettings, section: ISection
+) -> Iterator[Problem]:
     seen: set[ThreePid] = set()
     for path, threepid in _threepids(settings):
         try:
-            known = canonical(threepid.medium, threepid.address)
+            known = section.addresses.read(threepid.medium, threepid.address)
         except IllegalThreePid as error:
             yield Problem(path, str(error))
             continue

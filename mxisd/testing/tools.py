@@ -17,6 +17,7 @@ from zope.interface import implementer
 from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import ISection, Tools
 from mxisd.model.settings import key_of
+from mxisd.model.stored import StoredAddresses
 from mxisd.testing.stores import DOMAIN
 
 Settings = TypeVar("Settings")
@@ -57,7 +58,11 @@ class ThreadlessReactor(Clock):
 
 
 def tools_for_tests(
-    name: str = "mine", *, reactor: Any = None, http: Any = None
+    name: str = "mine",
+    *,
+    reactor: Any = None,
+    http: Any = None,
+    default_country: str | None = None,
 ) -> Tools:
     """
     Make the tools that a factory's ``build`` gets, for the domain of the suites.
@@ -65,10 +70,17 @@ def tools_for_tests(
     :param reactor: By default a :class:`ThreadlessReactor`. Stores that talk to a real
         server take ``twisted.internet.reactor``.
     :param http: By default none. ``treq.testing.StubTreq`` is a good one.
+    :param default_country: What the operator's ``defaultCountry`` says.
     """
     if reactor is None:
         reactor = ThreadlessReactor()
-    return Tools(name=name, domain=DOMAIN, reactor=reactor, http=http)
+    return Tools(
+        name=name,
+        domain=DOMAIN,
+        reactor=reactor,
+        http=http,
+        addresses=StoredAddresses(default_country),
+    )
 
 
 @implementer(ISection)
@@ -82,9 +94,11 @@ class GivenSection:
     a ``Secret``, a settings class of a section below), not as the file does.
 
     :ivar values: By the keys of the file, in camelCase.
+    :ivar addresses: As the server makes it of ``defaultCountry``.
     """
 
     values: Mapping[str, Any]
+    addresses: StoredAddresses = StoredAddresses()
 
     def read(self, settings: type[Settings]) -> Settings:
         """

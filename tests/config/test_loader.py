@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mxisd.config.dump import dump
 from mxisd.config.loader import load
 from mxisd.config.sections import LogLevel
 from mxisd.config.upcoming import UPCOMING
@@ -247,6 +248,25 @@ class StoreTests(SynchronousTestCase):
         ).config.stores
         self.assertEqual((store.name, store.store_type), ("ldap", "ldap"))
         self.assertEqual(store.settings.connection.port, 636)
+
+    def test_the_country_of_national_numbers(self) -> None:
+        """Each store may say it, whatever its type."""
+        text = (
+            "stores:\n"
+            "  - {type: ldap, name: a, defaultCountry: DE, connection: {host: a}}\n"
+            "  - {type: ldap, name: b, connection: {host: b}}\n"
+            "memory:\n"
+            "  enabled: true\n"
+            "  defaultCountry: US\n"
+        )
+        config = loaded(FOUNDATION + text).config
+        countries = [each.addresses.default_country for each in config.stores]
+        self.assertEqual(countries, ["DE", None, "US"])
+        self.assertEqual(dump(config).count("defaultCountry: DE"), 1)
+        for country in ("de", "XX", "001", "Germany"):
+            wrong = text.replace("US", f"'{country}'")
+            error = self.assertRaises(ConfigError, loaded, FOUNDATION + wrong)
+            self.assertIn("memory.defaultCountry", str(error))
 
     def test_the_order(self) -> None:
         """As listed, then the classic ones in theirs, then others by name."""

@@ -12,6 +12,7 @@ from mxisd.drivers.ldap.server import Access, Address
 from mxisd.interfaces import Store, Tools
 from mxisd.model.identifiers import UserId
 from mxisd.model.secret import Secret
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import EMAIL, MSISDN, canonical
 from mxisd.stores.ldap import factory
 from mxisd.testing.stores import DOMAIN, Person
@@ -52,6 +53,8 @@ class LdapCase(StoreCase):
         self,
         slapd: Slapd,
         connection: Mapping[str, Any] | None = None,
+        *,
+        default_country: str | None = None,
         **section: Any,
     ) -> Store:
         """The store of a section that fits the server."""
@@ -70,11 +73,19 @@ class LdapCase(StoreCase):
             },
             **section,
         }
-        return self.built(values)
+        return self.built(values, default_country)
 
-    def built(self, values: Mapping[str, Any]) -> Store:
+    def built(
+        self, values: Mapping[str, Any], default_country: str | None = None
+    ) -> Store:
         """The store of a section; its connections end with the test."""
-        tools = Tools(name="staff", domain=DOMAIN, reactor=reactor, http=None)
+        tools = Tools(
+            name="staff",
+            domain=DOMAIN,
+            reactor=reactor,
+            http=None,
+            addresses=StoredAddresses(default_country),
+        )
         store = factory.build(factory.parse(Section(values)), tools)
         assert store.service is not None
         self.addCleanup(store.service.stopService)

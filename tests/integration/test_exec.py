@@ -266,6 +266,28 @@ class ShellContractTests(
 # --- Ways in and out ------------------------------------------------------------------
 
 
+class SpellingTests(ExecCase):
+    async def test_each_spelling_is_asked_for(self) -> None:
+        """A program that knows one label of a domain only answers for both."""
+        ann = UserId("ann", DOMAIN)
+        script = (
+            'case "$1" in ann@faß.example) echo localpart; echo ann;; *) exit 1; esac'
+        )
+        line = 'printf "email\\tann@faß.example\\tlocalpart\\tann\\n"'
+        many = {
+            "command": self.sh(f"grep -q faß && {line}"),
+            "input": {"type": "plain"},
+            "output": {"type": "plain"},
+        }
+        bulk = self.built({"identity": {"lookup": {"bulk": many}}})
+        for store in (self.single(script), bulk):
+            for text in ("ann@faß.example", "ann@xn--fa-hia.example"):
+                asked = canonical("email", text)
+                self.assertEqual(await self.found(store, asked), {asked: ann})
+            wrong = canonical("email", "ann@fass.example")
+            self.assertEqual(await self.found(self.single(script), wrong), {})
+
+
 class TransportTests(ExecCase):
     async def test_every_transport_gives_the_same(self) -> None:
         """Values arrive by arguments, environment, lines and JSON alike."""

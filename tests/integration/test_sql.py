@@ -144,12 +144,38 @@ class StoreTests(FilledStore):
         )
         store, lines = self.store(world), self.log_lines()
         self.assertEqual(len(await self.listed(store)), 5)
-        self.assertEqual(len([line for line in lines if "6 rows of staff" in line]), 1)
+        for words in ("3 rows of staff", "3 values of staff are no addresses"):
+            self.assertEqual(len([line for line in lines if words in line]), 1, lines)
         assert store.lookup is not None
         bad = [canonical(EMAIL, f"{n}@example.org") for n in ("joerg", "null", "long")]
         found = await store.lookup.lookup(frozenset([*bad, BOB_MAIL]))
         self.assertEqual(list(found), [BOB_MAIL])
         self.assertNotIn("@example.org", "".join(lines))
+
+    async def test_labels_of_domains(self) -> None:
+        """A row may have either; both find it, and no other domain does."""
+        world = self.filled(PEOPLE)
+        world.fill(
+            "addresses",
+            [
+                ("carl", "email", "Carl@bücher.example"),
+                ("dora", "email", "dora@xn--bcher-kva.example"),
+                ("dora", "Email", "SMTP:dora@faß.example"),
+            ],
+        )
+        expected = {
+            canonical(EMAIL, f"{name}@bücher.example"): UserId(name, DOMAIN)
+            for name in ("carl", "dora")
+        }
+        for store in (self.store(world), self.store(world, identity=bulk(world))):
+            assert store.lookup is not None
+            for domain in ("bücher.example", "xn--bcher-kva.example"):
+                asked = [canonical(EMAIL, f"{n}@{domain}") for n in ("carl", "dora")]
+                found = await store.lookup.lookup(frozenset(asked))
+                self.assertEqual(dict(found), expected)
+        listed = {t.address for t, _ in await self.listed(self.store(world))}
+        self.assertLess({t.address for t in expected}, listed)
+        self.assertIn("dora@xn--fa-hia.example", listed)
 
     async def test_wrong_queries_cost_their_own_capability(self) -> None:
         """Each is reported under its key, and the others answer."""

@@ -269,7 +269,7 @@ class _People:
         place.fill(
             {
                 insert: [
-                    (user, EMAIL, "no address"),
+                    (user, EMAIL, "nonsense"),
                     (user, MSISDN, "12"),
                     (user, MSISDN, "+49 30 1234567"),
                     (user, EMAIL, "good@example.org"),
@@ -279,9 +279,9 @@ class _People:
         store, lines = self.store(place, **OWNED), self.log_lines()
         listed = {threepid.address for threepid, _ in await self.listed(store)}
         self.assertEqual(listed, {"good@example.org", "49301234567"})
-        (line,) = [each for each in lines if "legal" in each]
-        self.assertIn("2 rows", line)
-        self.assertNotIn("no address", line)
+        (line,) = [each for each in lines if "no addresses" in each]
+        self.assertIn("2 values", line)
+        self.assertNotIn("nonsense", "".join(lines))
         found = await self.found(store, MSISDN, "+49 30 1234567")
         self.assertEqual(found, {"49301234567": user})
 

@@ -13,6 +13,7 @@ from twisted.web.server import Request
 
 from mxisd.interfaces import BATCH_LIMIT, Tools
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import MSISDN, canonical
 from mxisd.portions import PORTION_SECONDS, Portions
 from mxisd.stores import memory
@@ -162,7 +163,9 @@ class LongListTests(SynchronousTestCase):
                 )
 
         query: Any = Everybody()
-        self.assert_lists(WordPressListing("blog", DOMAIN, query, self.portions))
+        known = StoredAddresses()
+        listing = WordPressListing("blog", DOMAIN, query, known, self.portions)
+        self.assert_lists(listing)
 
     def test_ldap(self) -> None:
         """The entries of a page."""
@@ -196,7 +199,9 @@ class LongListTests(SynchronousTestCase):
         """Lines as they are printed, and a document."""
         for output_type in (OutputType.PLAIN, OutputType.JSON):
             program: Any = Printing(self.portions, output_type)
-            question = Question(program, PlainOutput(), Users(DOMAIN))
+            question = Question(
+                program, PlainOutput(), Users(DOMAIN, StoredAddresses())
+            )
             self.listed.clear()
             self.assert_lists(ExecListing(question))
             self.assertEqual(program.left_out, 1)

@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mxisd.config.structure import Section
@@ -8,7 +10,10 @@ from mxisd.errors import ConfigError
 from mxisd.interfaces import Store, Tools
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Refused
+from mxisd.model.profiles import SearchBy
 from mxisd.model.secret import Secret
+from mxisd.model.stored import StoredAddresses
+from mxisd.model.threepids import canonical
 from mxisd.stores import memory
 from mxisd.testing.stores import (
     DOMAIN,
@@ -20,6 +25,7 @@ from mxisd.testing.stores import (
     ThreePidLookupContract,
 )
 
+BOB = UserId("bob", DOMAIN)
 TOOLS = Tools(name="memory", domain=DOMAIN, reactor=None, http=None)
 
 
@@ -78,6 +84,42 @@ class MemorySettingsTests(SynchronousTestCase):
         with self.assertRaises(ConfigError) as caught:
             memory.parse(Section({"identities": list(identities)}))
         return [problem.path for problem in caught.exception.problems]
+
+    def test_national_numbers(self) -> None:
+        """They are read where the operator says of which country they are."""
+        values = {
+            "identities": [
+                {
+                    "username": "ann",
+                    "threepids": [{"medium": "MSISDN", "address": "(0171) 1234567"}],
+                }
+            ]
+        }
+        self.assertRaises(ConfigError, memory.parse, Section(values))
+        german = StoredAddresses("DE")
+        settings = memory.parse(Section(values, addresses=german))
+        people: Any = memory.build(settings, evolve(TOOLS, addresses=german)).lookup
+        asked = canonical("msisdn", "+491711234567")
+        found = self.successResultOf(
+            Deferred.fromCoroutine(people.lookup(frozenset([asked])))
+        )
+        self.assertEqual(list(found), [asked])
+
+    def test_search_by_either_label(self) -> None:
+        """Part of the domain is found, as it is read and as it is kept."""
+        values = {
+            "identities": [
+                {
+                    "username": "ann",
+                    "threepids": [{"medium": "email", "address": "ann@bücher.example"}],
+                }
+            ]
+        }
+        directory: Any = store(values).directory
+        for term in ("Büch", "xn--bch", "ann@b"):
+            searching = directory.search(term, SearchBy.THREEPID, 9, BOB)
+            page = self.successResultOf(Deferred.fromCoroutine(searching))
+            self.assertEqual(len(page.entries), 1, term)
 
     def test_hash_lookup_can_be_switched_off(self) -> None:
         """An explicit ``hashEnabled: false`` is respected; absent means on."""

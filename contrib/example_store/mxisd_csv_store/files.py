@@ -92,9 +92,7 @@ class PeopleFile:
     async def _look(self) -> None:
         before, self._problem = self._reading, ""
         try:
-            self._reading = await self.in_thread(
-                _read, self._path, self._tools.domain, before
-            )
+            self._reading = await self.in_thread(_read, self._path, self._tools, before)
         except (OSError, UnicodeDecodeError, Malformed) as error:
             self._reading, self._problem = None, _in_words(error)
         self._look_at = self._tools.reactor.seconds() + LOOK_SECONDS
@@ -116,7 +114,7 @@ class PeopleFile:
         )
 
 
-def _read(path: Path, domain: str, before: Reading | None) -> Reading:
+def _read(path: Path, tools: Tools, before: Reading | None) -> Reading:
     """Read the file, unless it is as it was before; runs in a thread."""
     status = os.stat(path)
     stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -124,7 +122,7 @@ def _read(path: Path, domain: str, before: Reading | None) -> Reading:
         return before
     # Spreadsheets begin a file with a byte order mark, which "-sig" passes over.
     text = path.read_bytes().decode("utf-8-sig")
-    return Reading(stamp, read_people(text, domain))
+    return Reading(stamp, read_people(text, tools.domain, tools.addresses))
 
 
 def _in_words(error: Exception) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import define, field, frozen
 from mxisd.model.identifiers import IllegalIdentifier, UserId
 from mxisd.model.profiles import DirectoryEntry, DirectoryPage, Profile, SearchBy
-from mxisd.model.threepids import EMAIL, MSISDN, ThreePid, canonical
+from mxisd.model.stored import StoredAddresses
+from mxisd.model.threepids import EMAIL, MSISDN, ThreePid
 
 from mxisd_csv_store.passwords import PasswordHash
 
@@ -88,17 +89,18 @@ class People:
         return DirectoryPage(tuple(hits[:limit]), limited=len(hits) > limit)
 
 
-def read_people(text: str, domain: str) -> People:
+def read_people(text: str, domain: str, addresses: StoredAddresses) -> People:
     """
     Read the text of a CSV file; bad rows are passed over with a remark.
 
     :param domain: The server name of everybody's user ID.
+    :param addresses: Reads addresses as the operator's ``defaultCountry`` has it.
     :raise Malformed: If the text is no CSV with a first line as it should be.
     """
     people = People()
     try:
         for line, row in _rows(text, people.remarks):
-            _add(people, line, row, domain)
+            _add(people, line, row, domain, addresses)
     except csv.Error as error:
         raise Malformed("it is no CSV file: quotes that do not match") from error
     return people
@@ -132,12 +134,14 @@ def _columns(cells: Sequence[str]) -> list[str]:
     return columns
 
 
-def _add(people: People, line: int, row: Row, domain: str) -> None:
+def _add(
+    people: People, line: int, row: Row, domain: str, addresses: StoredAddresses
+) -> None:
     try:
         user_id = UserId.of(row["username"], domain)
         if user_id in people.by_id:
             raise ValueError("the username is there before")
-        threepids = _threepids(row)
+        threepids = _threepids(row, addresses)
         password = _password(row)
     except ValueError as error:
         people.remarks.append(Remark(line, str(error)))
@@ -151,9 +155,9 @@ def _add(people: People, line: int, row: Row, domain: str) -> None:
     people.by_id[user_id] = Person(user_id, password, profile)
 
 
-def _threepids(row: Row) -> list[ThreePid]:
-    emails = [canonical(EMAIL, text) for text in _values(row, "emails")]
-    phones = [canonical(MSISDN, text) for text in _values(row, "phones")]
+def _threepids(row: Row, addresses: StoredAddresses) -> list[ThreePid]:
+    emails = [addresses.read(EMAIL, text) for text in _values(row, "emails")]
+    phones = [addresses.read(MSISDN, text) for text in _values(row, "phones")]
     return list(dict.fromkeys(emails + phones))
 
 

@@ -6,17 +6,19 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import EMAIL, MSISDN, canonical
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd_csv_store.people import COLUMNS, Malformed, People, Remark, read_people
 
 DOMAIN = "example.org"
+GERMAN = StoredAddresses("DE")
 
 
 def read(*lines: str) -> People:
     """The people in a file of these lines."""
-    return read_people("\n".join(lines), DOMAIN)
+    return read_people("\n".join(lines), DOMAIN, GERMAN)
 
 
 def user_id(localpart: str) -> UserId:
@@ -42,7 +44,7 @@ class RowsTests(SynchronousTestCase):
     def test_semicolons_part_values(self) -> None:
         """Blanks around them do not matter; those inside a value stay."""
         people = read(
-            "username,phones,roles", "ann,+49 171 1234567 ;+493012345678;,a b; c"
+            "username,phones,roles", "ann,0171 1234567 ;+493012345678;,a b; c"
         )
         (ann,) = people.by_id.values()
         phones = {canonical(MSISDN, each) for each in ("491711234567", "493012345678")}
@@ -52,7 +54,7 @@ class RowsTests(SynchronousTestCase):
     def test_what_spreadsheets_write_is_read(self) -> None:
         """CRLF, quotes with commas and line breaks in them, empty rows."""
         text = 'username,display_name\r\nann,"Ann, ""A""\r\nB."\r\n,\r\n\r\n'
-        people = read_people(text, DOMAIN)
+        people = read_people(text, DOMAIN, GERMAN)
         (ann,) = people.by_id.values()
         self.assertEqual(ann.profile.display_name, 'Ann, "A"\r\nB.')
         self.assertEqual(people.remarks, [])
@@ -83,7 +85,7 @@ class RowsTests(SynchronousTestCase):
             "bad\aname,,,",
             ",nobody@example.org,,",
             "cat,secret-cat.example.org,,",
-            "dan,,0171 5556667,",
+            "dan,,no number,",
             "eve,,,hunter2",
             "fay,too,few",
             "gil,gil@example.org,,",
@@ -100,7 +102,7 @@ class WholeTests(SynchronousTestCase):
     def problem(self, text: str) -> str:
         """Why a text is malformed."""
         with self.assertRaises(Malformed) as caught:
-            read_people(text, DOMAIN)
+            read_people(text, DOMAIN, GERMAN)
         return str(caught.exception)
 
     def test_first_line_must_name_the_columns(self) -> None:
@@ -123,14 +125,14 @@ class WholeTests(SynchronousTestCase):
         """Whatever is in the file, nothing but Malformed is raised."""
         for head in ("", ",".join(COLUMNS) + "\n"):
             with contextlib.suppress(Malformed):
-                read_people(head + text, DOMAIN)
+                read_people(head + text, DOMAIN, GERMAN)
 
     @given(st.lists(st.lists(st.text(max_size=9), min_size=6, max_size=6), max_size=9))
     def test_every_row_is_a_person_or_a_remark(self, rows: list[list[str]]) -> None:
         """Nobody is lost without a remark, whatever the cells hold."""
         out = io.StringIO(newline="")
         csv.writer(out).writerows([COLUMNS, *rows])
-        people = read_people(out.getvalue(), DOMAIN)
+        people = read_people(out.getvalue(), DOMAIN, GERMAN)
         filled = [row for row in rows if any(cell.strip() for cell in row)]
         self.assertGreaterEqual(len(people.by_id) + len(people.remarks), len(filled))
         self.assertTrue(all(isinstance(each, Remark) for each in people.remarks))

@@ -131,7 +131,8 @@ def _questions(
             call = known.call(program, _FEATURES[path], path)
             command = Command(tools.name, call, processes, tools.reactor)
             output = _OUTPUTS[program.output.type]
-            yield path, Question(command, output, Users(tools.domain))
+            users = Users(tools.domain, tools.addresses)
+            yield path, Question(command, output, users)
 
 
 def _lookup(questions: Mapping[str, Question]) -> IThreePidLookup | None:

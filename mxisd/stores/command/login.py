@@ -11,7 +11,6 @@ from mxisd.model.secret import Secret
 from mxisd.stores.command.commands import Outcome
 from mxisd.stores.command.outputs import Login
 from mxisd.stores.command.questions import Question
-from mxisd.stores.command.users import legal_ones
 
 
 def user_values(user_id: UserId) -> dict[str, str]:
@@ -57,7 +56,7 @@ class ExecAuthenticator:
         known = self._known(user_id, login)
         if login.is_right is False or known is None:
             return NoSuchUser()
-        threepids, illegal = legal_ones(login.threepids)
+        threepids, illegal = self.question.users.threepids(login.threepids)
         self.question.command.report_left_out(illegal)
         return Accepted(known, Profile(login.display_name, threepids))
 

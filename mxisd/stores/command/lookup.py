@@ -36,8 +36,15 @@ class SingleLookup:
         return {each: o for each, o in zip(threepids, owners, strict=True) if o}
 
     async def _owner(self, threepid: ThreePid) -> UserId | None:
-        values = {"medium": threepid.medium, "address": threepid.address}
-        answer = await self.question.ask(values)
+        """Ask for one spelling after the other, until one is known."""
+        for spelling in self.question.users.addresses.spellings(threepid):
+            owner = await self._known(threepid.medium, spelling)
+            if owner is not None:
+                return owner
+        return None
+
+    async def _known(self, medium: str, address: str) -> UserId | None:
+        answer = await self.question.ask({"medium": medium, "address": address})
         owner = self.question.read(self.question.output.owner, answer.text)
         if owner is None:
             return None
@@ -59,7 +66,9 @@ class BulkLookup:
 
         What it was not asked for is ignored; of two owners the first one counts.
         """
-        asked = [each for each in threepids if _is_sayable(each)]
+        known = self.question.users.addresses
+        spelled = [(t.medium, each) for t in threepids for each in known.spellings(t)]
+        asked = [each for each in spelled if _is_sayable(*each)]
         if not asked:
             return {}
         stdin = written(asked, self.question.command.call.input_type)
@@ -75,17 +84,17 @@ class BulkLookup:
         return found
 
 
-def written(threepids: Iterable[ThreePid], input_type: str | None) -> bytes:
-    """3PIDs as a program reads them."""
+def written(asked: Iterable[tuple[str, str]], input_type: str | None) -> bytes:
+    """Pairs of medium and address as a program reads them."""
     if input_type == "json":
-        asked = [{"medium": t.medium, "address": t.address} for t in threepids]
-        return json.dumps({"lookup": asked}, ensure_ascii=False).encode()
-    return "".join(f"{each.medium}\t{each.address}\n" for each in threepids).encode()
+        items = [{"medium": medium, "address": address} for medium, address in asked]
+        return json.dumps({"lookup": items}, ensure_ascii=False).encode()
+    return "".join(f"{medium}\t{address}\n" for medium, address in asked).encode()
 
 
-def _is_sayable(threepid: ThreePid) -> bool:
+def _is_sayable(medium: str, address: str) -> bool:
     try:
-        return bool(cell(threepid.medium) and cell(threepid.address))
+        return bool(cell(medium) and cell(address))
     except Unsayable:
         return False
 

@@ -14,7 +14,6 @@ from mxisd.stores.command.login import user_values
 from mxisd.stores.command.questions import Question
 from mxisd.stores.command.templates import Values
 from mxisd.stores.command.together import together
-from mxisd.stores.command.users import legal_ones
 
 
 @implementer(IProfile)
@@ -57,7 +56,7 @@ class ExecProfile:
         raws = asked.read(asked.output.threepids, answer.text)
         if raws is None:
             return None
-        legal, illegal = legal_ones(raws)
+        legal, illegal = asked.users.threepids(raws)
         asked.command.report_left_out(illegal)
         return legal
 

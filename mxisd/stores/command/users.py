@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from attrs import frozen
 
 from mxisd.model.identifiers import IllegalIdentifier, UserId
-from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.model.stored import StoredAddresses
+from mxisd.model.threepids import IllegalThreePid, ThreePid
 from mxisd.stores.command.outputs import Nonsense, Owner, RawThreePid, Row
 
 LOCALPART, MXID = "localpart", "mxid"
@@ -17,9 +18,11 @@ class Users:
     How users are called.
 
     :ivar domain: The server name of users known by localpart.
+    :ivar addresses: How their addresses are spelled.
     """
 
     domain: str
+    addresses: StoredAddresses
 
     def called(self, owner: Owner) -> UserId | None:
         """
@@ -42,12 +45,28 @@ class Users:
         """A 3PID and its owner; ``None`` if anything is wrong with it."""
         if row is None:
             return None
-        threepid = legal(row[0])
+        threepid = self.threepid(row[0])
         try:
             user_id = self.called(row[1])
         except Nonsense:
             return None
         return None if threepid is None or user_id is None else (threepid, user_id)
+
+    def threepid(self, raw: RawThreePid | None) -> ThreePid | None:
+        """A 3PID in canonical form; ``None`` if it is none."""
+        if raw is None:
+            return None
+        try:
+            return self.addresses.read(*raw)
+        except IllegalThreePid:
+            return None
+
+    def threepids(
+        self, raws: Iterable[RawThreePid | None]
+    ) -> tuple[frozenset[ThreePid], int]:
+        """Those that are 3PIDs, and the number of the others."""
+        judged = [self.threepid(each) for each in raws]
+        return frozenset(t for t in judged if t is not None), judged.count(None)
 
     def _legal(self, text: str, *, is_whole: bool) -> UserId | None:
         try:
@@ -57,19 +76,3 @@ class Users:
             return UserId.of(historical.localpart, historical.server_name)
         except IllegalIdentifier:
             return None
-
-
-def legal(raw: RawThreePid | None) -> ThreePid | None:
-    """A 3PID in canonical form; ``None`` if it is none."""
-    if raw is None:
-        return None
-    try:
-        return canonical(*raw)
-    except IllegalThreePid:
-        return None
-
-
-def legal_ones(raws: Iterable[RawThreePid | None]) -> tuple[frozenset[ThreePid], int]:
-    """Those that are 3PIDs, and the number of the others."""
-    judged = [legal(each) for each in raws]
-    return frozenset(t for t in judged if t is not None), judged.count(None)

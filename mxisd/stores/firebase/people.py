@@ -25,7 +25,7 @@ class Person:
     """
     What is kept of an account.
 
-    :ivar addresses: Folded; phone numbers as digits.
+    :ivar addresses: Folded, in each spelling; phone numbers as digits.
     """
 
     uid: str
@@ -136,5 +136,5 @@ def _person(account: Account) -> Person:
     return Person(
         account.uid,
         DirectoryEntry(account.user_id, account.profile.display_name),
-        tuple(sorted(each.address for each in account.profile.threepids)),
+        tuple(sorted(s for each in account.profile.threepids for s in each.spellings)),
     )

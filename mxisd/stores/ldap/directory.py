@@ -11,6 +11,7 @@ from mxisd.drivers.ldap.connection import Search
 from mxisd.drivers.ldap.decoder import Entry
 from mxisd.drivers.ldap.filters import Filter
 from mxisd.interfaces import IDirectory
+from mxisd.model.domains import both_labels
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import DirectoryEntry, DirectoryPage, SearchBy
 from mxisd.model.threepids import MSISDN
@@ -84,7 +85,8 @@ class LdapDirectory:
     def _address_conditions(self, term: str) -> Iterator[Filter]:
         for medium, names in self.tree.reader.by_medium.items():
             # For letters, servers find every phone number: they compare digits only.
-            parts = [term] if medium != MSISDN else sorted({term, *_digits(term)})
+            is_phone = medium == MSISDN
+            parts = sorted({term, *_digits(term)}) if is_phone else both_labels(term)
             if medium != MSISDN or _digits(term):
                 for part in parts:
                     yield from (filters.contains(name, part) for name in names)
@@ -99,10 +101,11 @@ class LdapDirectory:
 
 
 def _has_address(reader: Reader, entry: Entry, term: str) -> bool:
-    folded, digits = term.casefold(), _digits(term)
+    parts = [part.casefold() for part in both_labels(term)]
+    digits = _digits(term)
     for medium, names in reader.by_medium.items():
         values = [text for name in names for text in texts(entry, name)]
-        if any(folded in value.casefold() for value in values):
+        if any(part in value.casefold() for value in values for part in parts):
             return True
         addresses = [each.address for each in reader.threepids(entry, medium)]
         if medium == MSISDN and any(d in a for d in digits for a in addresses):

@@ -7,7 +7,8 @@ from attrs import frozen
 from mxisd.drivers.ldap.decoder import Entry
 from mxisd.model.identifiers import IllegalIdentifier, UserId
 from mxisd.model.profiles import DirectoryEntry, Profile
-from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.model.stored import OfAnotherKind, StoredAddresses
+from mxisd.model.threepids import IllegalThreePid, ThreePid
 from mxisd.stores.ldap.accounts import STATE_ATTRIBUTES, is_disabled
 from mxisd.stores.ldap.naming import Naming
 
@@ -20,11 +21,13 @@ class Reader:
     Turns entries into users.
 
     :ivar by_medium: The attributes that hold 3PIDs.
+    :ivar addresses: How their values are read.
     """
 
     naming: Naming
     name_attribute: str
     by_medium: Mapping[str, Sequence[str]]
+    addresses: StoredAddresses = StoredAddresses()
 
     @property
     def user_attributes(self) -> list[str]:
@@ -66,17 +69,31 @@ class Reader:
 
     def threepids(self, entry: Entry, medium: str) -> Iterator[ThreePid]:
         """The addresses of an entry; values that are none are left out."""
-        for attribute in self.by_medium.get(medium, ()):
-            for text in texts(entry, attribute):
-                try:
-                    yield canonical(medium, text)
-                except IllegalThreePid:
-                    continue
+        for _attribute, threepid in self._read(entry, medium):
+            if threepid is not None:
+                yield threepid
 
     def all_threepids(self, entry: Entry) -> list[ThreePid]:
         """The addresses of an entry, each once."""
-        found = (t for medium in self.by_medium for t in self.threepids(entry, medium))
-        return list(dict.fromkeys(found))
+        return self.all_read(entry)[0]
+
+    def all_read(self, entry: Entry) -> tuple[list[ThreePid], list[str]]:
+        """The same, and the attribute of each value that cannot be read."""
+        found = [
+            each for medium in self.by_medium for each in self._read(entry, medium)
+        ]
+        threepids = dict.fromkeys(t for _, t in found if t is not None)
+        return list(threepids), [name for name, t in found if t is None]
+
+    def _read(self, entry: Entry, medium: str) -> Iterator[tuple[str, ThreePid | None]]:
+        for attribute in self.by_medium.get(medium, ()):
+            for text in texts(entry, attribute):
+                try:
+                    yield attribute, self.addresses.read(medium, text)
+                except OfAnotherKind:
+                    continue
+                except IllegalThreePid:
+                    yield attribute, None
 
     def display_name(self, entry: Entry) -> str | None:
         """The first name that is not blank."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.filters import Filter
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import MSISDN, ThreePid
 from mxisd.stores.ldap import parts
 from mxisd.stores.ldap.settings import LdapSettings, MemberValue
@@ -18,7 +19,7 @@ def explained(settings: LdapSettings) -> Mapping[str, str]:
 
 
 def _filters(settings: LdapSettings) -> Iterator[tuple[str, Filter]]:
-    reader = parts.reader(settings, "example.org")
+    reader = parts.reader(settings, "example.org", StoredAddresses())
     is_user = filters.equal(settings.attribute.uid.value, USER)
     identity = parts.enabled(settings, settings.identity.filter)
     for medium, query in parts.queries(settings, reader).items():

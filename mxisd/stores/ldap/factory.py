@@ -64,7 +64,7 @@ def _tree(settings: LdapSettings, tools: Tools) -> Tree:
         name=tools.name,
         client=client,
         bases=connection.bases,
-        reader=parts.reader(settings, tools.domain),
+        reader=parts.reader(settings, tools.domain, tools.addresses),
         page_size=connection.page_size,
     )
 

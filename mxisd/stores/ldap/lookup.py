@@ -18,6 +18,7 @@ from mxisd.portions import Portions
 from mxisd.stores.ldap.accounts import is_disabled
 from mxisd.stores.ldap.queries import Owners, Query
 from mxisd.stores.ldap.tree import Tree, restricted
+from mxisd.stores.unreadable import Unreadable
 
 log = Logger()
 
@@ -117,18 +118,21 @@ class LdapListing:
 
     async def associations(self, put: Put) -> None:
         """Hand over each page as it comes."""
-        skipped = 0
+        skipped, unreadable = 0, Unreadable(self.tree.name)
 
         async def take(entries: Sequence[Entry]) -> None:
             nonlocal skipped
-            skipped += await self._put(entries, put)
+            skipped += await self._put(entries, put, unreadable)
 
         for base in self.tree.bases:
             search = self._search(base)
             await self.tree.client.each_page(search, self.tree.page_size, take)
+        unreadable.report()
         self._report(skipped)
 
-    async def _put(self, entries: Sequence[Entry], put: Put) -> int:
+    async def _put(
+        self, entries: Sequence[Entry], put: Put, unreadable: Unreadable
+    ) -> int:
         """Hand over some entries; tells how many of them are nobody."""
         reader = self.tree.reader
         pairs: list[tuple[ThreePid, UserId]] = []
@@ -140,7 +144,7 @@ class LdapListing:
             users = reader.named(enabled)
             skipped += len(enabled) - len(users)
             for entry, user in users:
-                pairs.extend((t, user) for t in reader.all_threepids(entry))
+                pairs.extend((t, user) for t in self._read(entry, unreadable))
 
         # Of a page, the first by DN goes first.
         ordered = sorted(entries, key=lambda entry: entry.dn.lower())
@@ -148,6 +152,12 @@ class LdapListing:
         for start in range(0, len(pairs), BATCH_LIMIT):
             await put(pairs[start : start + BATCH_LIMIT])
         return skipped
+
+    def _read(self, entry: Entry, unreadable: Unreadable) -> Sequence[ThreePid]:
+        threepids, attributes = self.tree.reader.all_read(entry)
+        for attribute in attributes:
+            unreadable.note(attribute, entry.dn.decode(errors="replace"))
+        return threepids
 
     def _search(self, base: str) -> Search:
         reader = self.tree.reader

@@ -6,6 +6,7 @@ from typing import Any
 from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.filters import Filter
 from mxisd.model.settings import RecordType
+from mxisd.model.stored import StoredAddresses
 from mxisd.stores.ldap.entries import Reader
 from mxisd.stores.ldap.naming import ByLocalpart, ByPrincipalName, ByUserId, Naming
 from mxisd.stores.ldap.queries import AttributeQuery, Query, TemplateQuery
@@ -22,13 +23,14 @@ def naming(settings: LdapSettings, domain: str) -> Naming:
     return ByLocalpart(uid.value, domain)
 
 
-def reader(settings: LdapSettings, domain: str) -> Reader:
+def reader(settings: LdapSettings, domain: str, addresses: StoredAddresses) -> Reader:
     """What entries mean."""
     attribute = settings.attribute
     return Reader(
         naming=naming(settings, domain),
         name_attribute=attribute.name,
         by_medium=attribute.by_medium,
+        addresses=addresses,
     )
 
 

@@ -64,7 +64,10 @@ OF_MXISD = Defaults(
 BY_PRESET: Mapping[Preset, Defaults] = {
     Preset.AD: Defaults(
         uid="sAMAccountName",
-        threepids={EMAIL: ("mail", "otherMailbox"), MSISDN: AD_PHONES},
+        threepids={
+            EMAIL: ("mail", "otherMailbox", "proxyAddresses"),
+            MSISDN: AD_PHONES,
+        },
         filter="(&(objectCategory=person)(objectClass=user))",
         enabled=NOT_DISABLED,
         groups="(objectClass=group)",

@@ -13,8 +13,12 @@ from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.decoder import Entry
 from mxisd.drivers.ldap.filters import Filter
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import PROXY_PREFIX, StoredAddresses
 from mxisd.model.threepids import MSISDN, ThreePid
 from mxisd.stores.ldap.entries import Reader
+
+PREFIXED = frozenset({"proxyaddresses", "targetaddress", "msexchshadowproxyaddresses"})
+"""Attributes of an Active Directory whose e-mail addresses are ``smtp:ann@…``."""
 
 
 @frozen
@@ -65,9 +69,9 @@ class AttributeQuery:
         names = self.reader.by_medium[self.medium]
         return filters.any_of(
             [
-                filters.equal(name, spelling)
+                filters.equal(name, _value(name, spelling))
                 for threepid in wanted
-                for spelling in spellings(threepid)
+                for spelling in spellings(threepid, self.reader.addresses)
                 for name in names
             ]
         )
@@ -118,15 +122,21 @@ class TemplateQuery:
         # In mxisd's queries for phones the plus stands before the token.
         has_plus = filters.mentions(self.template, f"+{self.token}")
         bare = threepid.medium == MSISDN and has_plus
-        for text in threepid.spellings if bare else spellings(threepid):
+        known = self.reader.addresses
+        for text in threepid.spellings if bare else spellings(threepid, known):
             yield filters.with_value(self.template, self.token, text)
 
 
-def spellings(threepid: ThreePid) -> tuple[str, ...]:
+def spellings(threepid: ThreePid, known: StoredAddresses) -> tuple[str, ...]:
     """The ways in which a directory may hold a 3PID, as far as can be guessed."""
-    if threepid.medium == MSISDN:
-        return (f"+{threepid.address}", threepid.address)
-    return threepid.spellings
+    found = known.spellings(threepid)
+    return (f"+{threepid.address}", *found) if threepid.medium == MSISDN else found
+
+
+def _value(attribute: str, spelling: str) -> str:
+    # Servers compare whatever the case: SMTP: stands before the main address.
+    is_prefixed = attribute.lower() in PREFIXED
+    return f"{PROXY_PREFIX}{spelling}" if is_prefixed else spelling
 
 
 def _first_owners(pairs: Iterable[tuple[ThreePid, UserId]]) -> Owners:

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from mxisd.drivers.http.json_client import JsonClient, JsonReply
 from mxisd.errors import Misconfigured, StoreUnavailable
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import ThreePid
 from mxisd.portions import Portions
 from mxisd.stores.rest import wire
@@ -29,6 +30,7 @@ class Endpoint:
 
     :ivar store: The store's name, for the log.
     :ivar key: The key of the configuration, for whoever is to mend it.
+    :ivar addresses: How addresses are spelled there.
     :ivar portions: For loops over what it answers.
     """
 
@@ -36,6 +38,7 @@ class Endpoint:
     key: str
     url: str
     client: JsonClient
+    addresses: StoredAddresses
     portions: Portions = field(
         init=False, default=Factory(_portions, takes_self=True), eq=False
     )
@@ -105,7 +108,7 @@ class Endpoint:
 
     def threepids(self, value: Any) -> frozenset[ThreePid]:
         """Read the legal 3PIDs of a list; anything else is an empty one."""
-        read = [wire.threepid(each) for each in wire.items(value)]
+        read = [wire.threepid(each, self.addresses) for each in wire.items(value)]
         self.report(read.count(None))
         return frozenset(each for each in read if each is not None)
 

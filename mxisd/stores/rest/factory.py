@@ -100,7 +100,13 @@ class _Parts:
         if not url:
             return None
         path = f"endpoints.{key}"
-        return Endpoint(store=self.tools.name, key=path, url=url, client=self.client)
+        return Endpoint(
+            store=self.tools.name,
+            key=path,
+            url=url,
+            client=self.client,
+            addresses=self.tools.addresses,
+        )
 
 
 def _own(settings: RestSettings, reactor: Any) -> OwnClient | None:

@@ -99,7 +99,7 @@ class RestListing:
         return Page(pairs, len(read) - len(pairs), cursor)
 
     def _pair(self, item: Any) -> tuple[ThreePid, UserId] | None:
-        return wire.association(item, self.domain)
+        return wire.association(item, self.domain, self.endpoint.addresses)
 
     async def _put(self, pairs: Sequence[tuple[ThreePid, UserId]], put: Put) -> None:
         # A page may be larger than it should.

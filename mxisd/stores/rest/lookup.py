@@ -9,6 +9,7 @@ from zope.interface import implementer
 from mxisd.drivers.http.json_client import all_of
 from mxisd.interfaces import IThreePidLookup
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import ThreePid
 from mxisd.stores.rest import wire
 from mxisd.stores.rest.endpoint import Endpoint
@@ -31,7 +32,8 @@ class BulkLookup:
 
     async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
         """Ask batch by batch; the first owner of a 3PID that is answered counts."""
-        questions = [each for key in threepids for each in _questions(key)]
+        known = self.endpoint.addresses
+        questions = [each for key in threepids for each in _questions(key, known)]
         found: dict[ThreePid, UserId] = {}
         for start in range(0, len(questions), BATCH):
             for key, owner in await self._found(questions[start : start + BATCH]):
@@ -50,7 +52,7 @@ class BulkLookup:
         return [each for each in read if each is not None]
 
     def _pair(self, item: Any) -> tuple[ThreePid, UserId] | None:
-        return wire.association(item, self.domain)
+        return wire.association(item, self.domain, self.endpoint.addresses)
 
 
 @implementer(IThreePidLookup)
@@ -67,7 +69,8 @@ class SingleLookup:
 
     async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
         """Ask for each spelling of each."""
-        asked = [(key, each) for key in threepids for each in _questions(key)]
+        known = self.endpoint.addresses
+        asked = [(key, each) for key in threepids for each in _questions(key, known)]
         owners = await all_of([self._owner(key, each) for key, each in asked])
         found: dict[ThreePid, UserId] = {}
         for (key, _question), owner in zip(asked, owners, strict=True):
@@ -84,10 +87,10 @@ class SingleLookup:
         return self._judged(key, {**question, **item})
 
     def _judged(self, key: ThreePid, item: Mapping[str, Any]) -> UserId | None:
-        pair = wire.association(item, self.domain)
+        pair = wire.association(item, self.domain, self.endpoint.addresses)
         self.endpoint.report(int(pair is None))
         return pair[1] if pair is not None and pair[0] == key else None
 
 
-def _questions(key: ThreePid) -> Sequence[Mapping[str, str]]:
-    return [{"medium": key.medium, "address": each} for each in key.spellings]
+def _questions(key: ThreePid, known: StoredAddresses) -> Sequence[Mapping[str, str]]:
+    return [{"medium": key.medium, "address": each} for each in known.spellings(key)]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mxisd.model.identifiers import IllegalIdentifier, UserId
-from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.model.stored import StoredAddresses
+from mxisd.model.threepids import IllegalThreePid, ThreePid
 
 
 def is_unicode(*texts: str) -> bool:
@@ -43,7 +44,7 @@ def any_user_id(value: Any, domain: str) -> UserId | None:
     return _by_user_id(value) if is_whole else _by_localpart(value, domain)
 
 
-def threepid(value: Any) -> ThreePid | None:
+def threepid(value: Any, known: StoredAddresses) -> ThreePid | None:
     """Read ``{"medium": …, "address": …}``."""
     if not isinstance(value, Mapping):
         return None
@@ -51,14 +52,16 @@ def threepid(value: Any) -> ThreePid | None:
     if not isinstance(medium, str) or not isinstance(address, str):
         return None
     try:
-        return canonical(medium, address)
+        return known.read(medium, address)
     except IllegalThreePid:
         return None
 
 
-def association(value: Any, domain: str) -> tuple[ThreePid, UserId] | None:
+def association(
+    value: Any, domain: str, known: StoredAddresses
+) -> tuple[ThreePid, UserId] | None:
     """Read a 3PID with its owner as ``id``."""
-    key = threepid(value)
+    key = threepid(value, known)
     owner = None if key is None else user_id(value.get("id"), domain)
     return None if key is None or owner is None else (key, owner)
 

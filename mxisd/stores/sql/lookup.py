@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from mxisd.interfaces import IThreePidLookup
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import ThreePid
 from mxisd.stores.sql.queries import Query, Row
 from mxisd.stores.sql.values import Naming, threepid
@@ -59,16 +60,19 @@ class OneByOne:
     A question for each spelling of each address.
 
     :ivar at_once: How many at the same time.
+    :ivar addresses: How addresses are spelled there.
     """
 
     query: Query
     naming: Naming
     at_once: int
+    addresses: StoredAddresses = StoredAddresses()
 
     async def find(self, wanted: Sequence[ThreePid], found: Found) -> None:
         """Ask, some at the same time."""
         await self.query.check()
-        questions = iter([(key, each) for key in wanted for each in key.spellings])
+        spelled = self.addresses.spellings
+        questions = iter([(key, each) for key in wanted for each in spelled(key)])
 
         async def ask() -> None:
             for key, spelling in questions:
@@ -92,21 +96,26 @@ class OneByOne:
                 found.add(key, user_id)
                 continue
             # Databases may take ü and u for the same letter; we do not.
-            said = threepid(key.medium, self.query.value(row, "address"))
-            found.add(said, user_id)
+            address = self.query.value(row, "address")
+            found.add(threepid(key.medium, address, self.addresses), user_id)
 
 
 @frozen
 class ManyAtOnce:
-    """A question for a list of addresses."""
+    """
+    A question for a list of addresses.
+
+    :ivar addresses: How addresses are spelled there.
+    """
 
     query: Query
     naming: Naming
+    addresses: StoredAddresses = StoredAddresses()
 
     async def find(self, wanted: Sequence[ThreePid], found: Found) -> None:
         """Ask, in batches."""
         medium = wanted[0].medium
-        spellings = [spelling for key in wanted for spelling in key.spellings]
+        spellings = [each for key in wanted for each in self.addresses.spellings(key)]
         for start in range(0, len(spellings), LOOKUP_BATCH):
             batch = spellings[start : start + LOOKUP_BATCH]
             names_medium = len(self.query.marks) == 2
@@ -119,7 +128,7 @@ class ManyAtOnce:
     def _read(self, medium: str, row: Row) -> tuple[ThreePid | None, UserId | None]:
         value = self.query.value
         said = value(row, "medium") if self.query.has("medium") else medium
-        key = threepid(said, value(row, "address"))
+        key = threepid(said, value(row, "address"), self.addresses)
         return key, self.naming.user_id(value(row, "uid"))
 
 

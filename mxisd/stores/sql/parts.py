@@ -66,7 +66,9 @@ class Parts:
             return None
         columns = ("mxid", "medium", "address")
         query = self._query("lookup.query", text, [NONE], columns)
-        return SqlListing(self._tools.name, query, self._identity_naming)
+        return SqlListing(
+            self._tools.name, query, self._identity_naming, self._tools.addresses
+        )
 
     def authenticator(self) -> SqlAuthenticator | None:
         """Logins."""
@@ -106,6 +108,7 @@ class Parts:
             name=parts[0],
             threepids=self._threepids(has_others=any(parts)),
             roles=parts[1],
+            addresses=self._tools.addresses,
         )
 
     # --- Smaller parts ----------------------------------------------------------------
@@ -120,14 +123,19 @@ class Parts:
 
     def _one_by_one(self, path: str, text: str, *forms: Form) -> OneByOne:
         query = self._query(path, text, forms, ("uid",))
-        return OneByOne(query, self._identity_naming, self._settings.connections)
+        return OneByOne(
+            query,
+            self._identity_naming,
+            self._settings.connections,
+            self._tools.addresses,
+        )
 
     def _many_at_once(self, path: str, text: str) -> ManyAtOnce:
         forms = (ADDRESSES, MEDIUM_AND_ADDRESSES)
         query = self._query(path, text, forms, ("uid", "address"))
         if path == "identity.bulk.query" and len(query.marks) == 1:
             query.wanted = ("uid", "medium", "address")
-        return ManyAtOnce(query, self._identity_naming)
+        return ManyAtOnce(query, self._identity_naming, self._tools.addresses)
 
     def _search(self, by: SearchBy, settings: SearchSettings) -> Search:
         path = f"directory.query.{by.value}.value"

@@ -10,6 +10,7 @@ from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.interfaces import IProfile
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import Profile
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import ThreePid
 from mxisd.stores.sql.queries import Query, Row
 from mxisd.stores.sql.values import Naming, text, threepid
@@ -58,12 +59,14 @@ class SqlProfile:
     :ivar name: For the display name.
     :ivar threepids: For the 3PIDs.
     :ivar roles: For the roles.
+    :ivar addresses: How addresses are spelled there.
     """
 
     store: str
     name: Part | None
     threepids: Part | None
     roles: Part | None
+    addresses: StoredAddresses = StoredAddresses()
 
     async def profile(self, user_id: UserId) -> Profile | None:
         """Ask for each part."""
@@ -82,7 +85,8 @@ class SqlProfile:
         if self.threepids is None:
             return frozenset()
         value = self.threepids.query.value
-        found = [threepid(value(r, "medium"), value(r, "address")) for r in rows]
+        parts = [(value(row, "medium"), value(row, "address")) for row in rows]
+        found = [threepid(*each, self.addresses) for each in parts]
         skipped = found.count(None)
         if skipped:
             log.warn(

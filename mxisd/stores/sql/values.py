@@ -7,7 +7,8 @@ from typing import Any
 from attrs import frozen
 
 from mxisd.model.identifiers import IllegalIdentifier, UserId
-from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.model.stored import StoredAddresses
+from mxisd.model.threepids import IllegalThreePid, ThreePid
 
 
 def text(value: Any) -> str | None:
@@ -24,13 +25,13 @@ def text(value: Any) -> str | None:
     return None
 
 
-def threepid(medium: Any, address: Any) -> ThreePid | None:
+def threepid(medium: Any, address: Any, known: StoredAddresses) -> ThreePid | None:
     """The 3PID in canonical form; ``None`` if it is none."""
     known_medium, known_address = text(medium), text(address)
     if known_medium is None or known_address is None:
         return None
     try:
-        return canonical(known_medium.strip(), known_address)
+        return known.read(known_medium, known_address)
     except IllegalThreePid:
         return None
 

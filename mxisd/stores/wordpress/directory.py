@@ -10,6 +10,7 @@ from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import IDirectory, IProfile
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import DirectoryEntry, DirectoryPage, Profile, SearchBy
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import EMAIL, ThreePid
 from mxisd.stores.wordpress.queries import Query, Row, contains
 from mxisd.stores.wordpress.values import roles, text, threepid, user_id
@@ -57,11 +58,13 @@ class WordPressProfile:
     Reads a user's rows.
 
     :ivar more: A query for more 3PIDs, if there is one.
+    :ivar addresses: How addresses are spelled there.
     """
 
     domain: str
     query: Query
     more: Query | None
+    addresses: StoredAddresses
 
     async def profile(self, asked: UserId) -> Profile | None:
         """Name, addresses and roles of a user."""
@@ -80,11 +83,12 @@ class WordPressProfile:
         )
 
     async def _threepids(self, row: Row) -> list[ThreePid]:
-        found = [threepid(EMAIL, row["user_email"])]
+        known = self.addresses
+        found = [threepid(EMAIL, row["user_email"], known)]
         if self.more is not None:
             parameters = [text(row["user_login"])] * len(self.more.marks)
             more = await _all_rows(self.more, parameters)
-            found += [threepid(each["medium"], each["address"]) for each in more]
+            found += [threepid(each["medium"], each["address"], known) for each in more]
         return [each for each in found if each is not None]
 
 

@@ -36,14 +36,14 @@ def build(settings: WordPressSettings, tools: Tools) -> Store:
     database = open_database(tools.reactor, address, tools.name)
     asked = _Queries.of(settings.sql, database)
     name, domain = tools.name, tools.domain
-    portions = Portions(tools.reactor)
-    listing = WordPressListing(name, domain, asked.everybody, portions)
+    known, portions = tools.addresses, Portions(tools.reactor)
+    listing = WordPressListing(name, domain, asked.everybody, known, portions)
     return Store(
-        lookup=WordPressLookup(name, domain, asked.by_medium, portions),
+        lookup=WordPressLookup(name, domain, asked.by_medium, known, portions),
         associations=listing if settings.hash_enabled else None,
         authenticator=login,
         directory=WordPressDirectory(domain, asked.searches),
-        profile=WordPressProfile(domain, asked.profile, asked.more),
+        profile=WordPressProfile(domain, asked.profile, asked.more, known),
         self_check=_SelfCheck(site, asked.all),
         service=Closing(database.close),
     )

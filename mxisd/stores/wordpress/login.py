@@ -15,6 +15,7 @@ from mxisd.model.identifiers import IllegalIdentifier, UserId
 from mxisd.model.login import Accepted, NoSuchUser, Refused, Verdict
 from mxisd.model.profiles import Profile
 from mxisd.model.secret import Secret
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import EMAIL
 from mxisd.stores.wordpress.values import threepid
 
@@ -116,7 +117,7 @@ class WordPressAuthenticator:
         if isinstance(answer, str):
             return _verdict(answer)
         name = answer.get("user_display_name")
-        mail = threepid(EMAIL, answer.get("user_email"))
+        mail = threepid(EMAIL, answer.get("user_email"), StoredAddresses())
         profile = Profile(
             name if isinstance(name, str) and name else None,
             frozenset() if mail is None else frozenset([mail]),

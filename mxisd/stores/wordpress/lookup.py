@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, FirstError, gatherResults
@@ -11,8 +10,10 @@ from zope.interface import implementer
 
 from mxisd.interfaces import IAssociationSource, IThreePidLookup, Put
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import ThreePid
 from mxisd.portions import Portions
+from mxisd.stores.unreadable import Unreadable
 from mxisd.stores.wordpress.queries import Query, Row
 from mxisd.stores.wordpress.values import threepid, user_id
 
@@ -55,11 +56,13 @@ class WordPressLookup:
     Finds users by 3PID.
 
     :ivar queries: How to ask, by medium.
+    :ivar addresses: How addresses are spelled there.
     """
 
     name: str
     domain: str
     queries: Mapping[str, Query]
+    addresses: StoredAddresses
     portions: Portions
 
     async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
@@ -77,7 +80,8 @@ class WordPressLookup:
     async def _find_many(
         self, query: Query, wanted: Iterable[ThreePid], found: _Found
     ) -> None:
-        spellings = [(key.medium, text) for key in wanted for text in key.spellings]
+        spelled = self.addresses.spellings
+        spellings = [(key.medium, text) for key in wanted for text in spelled(key)]
         for start in range(0, len(spellings), LOOKUP_BATCH):
             batch = spellings[start : start + LOOKUP_BATCH]
             addresses = [address for _medium, address in batch]
@@ -89,14 +93,15 @@ class WordPressLookup:
 
     def _read(self, medium: str, row: Row) -> tuple[ThreePid | None, UserId | None]:
         # Databases may take ü and u for the same letter; we do not.
-        key = threepid(medium, row["address"])
+        key = threepid(medium, row["address"], self.addresses)
         return key, user_id(row["uid"], self.domain)
 
     async def _find_each(
         self, query: Query, wanted: Iterable[ThreePid], found: _Found
     ) -> None:
         await query.check()
-        questions = iter([(key, text) for key in wanted for text in key.spellings])
+        spelled = self.addresses.spellings
+        questions = iter([(key, text) for key in wanted for text in spelled(key)])
 
         async def ask() -> None:
             for key, spelling in questions:
@@ -115,7 +120,9 @@ class WordPressLookup:
                 each.cancel()
 
     def _said(self, asked: ThreePid, row: Row) -> ThreePid | None:
-        return threepid(asked.medium, row["address"]) if "address" in row else asked
+        if "address" not in row:
+            return asked
+        return threepid(asked.medium, row["address"], self.addresses)
 
     def _report(self, found: _Found) -> None:
         if found.ambiguous:
@@ -136,35 +143,46 @@ class WordPressLookup:
 @implementer(IAssociationSource)
 @frozen
 class WordPressListing:
-    """Lists everybody with everything, as the rows come."""
+    """
+    Lists everybody with everything, as the rows come.
+
+    :ivar addresses: How addresses are spelled there.
+    """
 
     name: str
     domain: str
     query: Query
+    addresses: StoredAddresses
     portions: Portions
 
     async def associations(self, put: Put) -> None:
         """Hand over each batch as it comes."""
-        skipped = 0
+        skipped, unreadable = 0, Unreadable(self.name)
 
         async def take(rows: Sequence[Row]) -> None:
             nonlocal skipped
-            read = await self.portions.mapped(self._pair, rows)
-            pairs = [pair for pair in read if pair is not None]
-            skipped += len(rows) - len(pairs)
+            read = await self.portions.mapped(partial(self._read, unreadable), rows)
+            skipped += sum(who is None for _, who in read)
+            pairs = [(key, who) for key, who in read if key and who]
             if pairs:
                 await put(pairs)
 
         await self.query.each_batch(take)
+        unreadable.report()
         if skipped:
             log.warn(
-                "{count} users of {store} have no legal localpart or no legal 3PID; "
-                "nobody finds them",
+                "{count} users of {store} have no legal localpart; nobody finds them",
                 count=skipped,
                 store=self.name,
             )
 
-    def _pair(self, row: Mapping[str, Any]) -> tuple[ThreePid, UserId] | None:
-        who = user_id(row["uid"], self.domain)
-        key = threepid(row["medium"], row["address"])
-        return None if who is None or key is None else (key, who)
+    def _read(
+        self, unreadable: Unreadable, row: Row
+    ) -> tuple[ThreePid | None, UserId | None]:
+        who, medium = user_id(row["uid"], self.domain), row["medium"]
+        if who is None:
+            return None, None
+        key = threepid(medium, row["address"], self.addresses)
+        if key is None:
+            unreadable.note(f"the address of medium {medium}", str(who))
+        return key, who

@@ -6,7 +6,8 @@ from typing import Any
 
 from mxisd.errors import StoreUnavailable
 from mxisd.model.identifiers import IllegalIdentifier, UserId
-from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
+from mxisd.model.stored import StoredAddresses
+from mxisd.model.threepids import IllegalThreePid, ThreePid
 
 ROLES_LIMIT = 1000
 
@@ -26,13 +27,13 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def threepid(medium: Any, address: Any) -> ThreePid | None:
+def threepid(medium: Any, address: Any, known: StoredAddresses) -> ThreePid | None:
     """The 3PID in canonical form; ``None`` if it is none."""
     known_medium, known_address = text(medium), text(address)
     if known_medium is None or known_address is None:
         return None
     try:
-        return canonical(known_medium.strip(), known_address)
+        return known.read(known_medium, known_address)
     except IllegalThreePid:
         return None
 

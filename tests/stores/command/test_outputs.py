@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import canonical
 from mxisd.stores.command.documents import JsonOutput
 from mxisd.stores.command.outputs import Hits, Login, Nonsense
 from mxisd.stores.command.tables import PlainOutput, row
-from mxisd.stores.command.users import Users, legal_ones
+from mxisd.stores.command.users import Users
 
 JSON = JsonOutput()
 PLAIN = PlainOutput()
@@ -211,7 +212,7 @@ class PlainTests(SynchronousTestCase):
 
 
 class UsersTests(SynchronousTestCase):
-    users = Users("example.org")
+    users = Users("example.org", StoredAddresses())
 
     def test_called(self) -> None:
         """Localparts are ours and lower-cased; whole user IDs are whole."""
@@ -240,4 +241,4 @@ class UsersTests(SynchronousTestCase):
         """In canonical form, once; the others are counted."""
         raws = [("email", "A@B.c"), ("email", "a@b.c"), None, ("msisdn", "030")]
         expected = (frozenset([canonical("email", "a@b.c")]), 2)
-        self.assertEqual(legal_ones(raws), expected)
+        self.assertEqual(self.users.threepids(raws), expected)

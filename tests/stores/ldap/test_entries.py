@@ -106,6 +106,17 @@ class ThreePidTests(SynchronousTestCase):
             ],
         )
 
+    def test_values_that_are_none(self) -> None:
+        """They are counted with their attribute; what is of another kind is not."""
+        reader = evolve(READER, by_medium={"email": ["mail", "proxyAddresses"]})
+        one = entry(
+            mail=["no address", "ann@example.org"],
+            proxyAddresses=["SMTP:ann@example.org", "SIP:ann@example.org", "smtp:"],
+        )
+        threepids, unreadable = reader.all_read(one)
+        self.assertEqual(threepids, [canonical("email", "ann@example.org")])
+        self.assertEqual(unreadable, ["mail", "proxyAddresses"])
+
     def test_profile(self) -> None:
         """The first name that is not blank is the display name."""
         profile = READER.profile(entry(displayName=[" ", "Ann"], mail=["a@x"]))

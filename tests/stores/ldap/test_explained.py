@@ -27,7 +27,8 @@ class ExplainedTests(SynchronousTestCase):
             found,
             {
                 "lookup of email": f"(&(&{people}{enabled})"
-                "(|(mail=<address>)(otherMailbox=<address>)))",
+                "(|(mail=<address>)(otherMailbox=<address>)"
+                "(proxyAddresses=smtp:<address>)))",
                 "login": f"(&{people}(sAMAccountName=<user>))",
                 "directory search by name": f"(&(&{people}{enabled})"
                 "(|(displayName=*<term>*)(sAMAccountName=*<term>*)))",

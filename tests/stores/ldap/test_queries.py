@@ -1,7 +1,9 @@
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.drivers.ldap import filters
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import canonical
 from mxisd.stores.ldap.queries import AttributeQuery, TemplateQuery
 from tests.stores.ldap.test_entries import READER, entry
@@ -26,6 +28,47 @@ class AttributeQueryTests(SynchronousTestCase):
         self.assertEqual(
             query.attributes, [*READER.user_attributes, "mail", "otherMailbox"]
         )
+
+    def test_both_labels_of_a_domain(self) -> None:
+        """``mail`` holds A-labels only, other attributes may hold the U-label."""
+        reader = evolve(READER, by_medium={"email": ["mail"]})
+        query = AttributeQuery(reader, "email")
+        for text in ("ann@faß.de", "ann@xn--fa-hia.de"):
+            wanted = query.filter([canonical("email", text)])
+            self.assertEqual(
+                wanted.asText(), "(|(mail=ann@xn--fa-hia.de)(mail=ann@faß.de))"
+            )
+
+    def test_aliases_of_an_active_directory(self) -> None:
+        """They have a prefix there, and no other attribute has."""
+        reader = evolve(READER, by_medium={"email": ["mail", "ProxyAddresses"]})
+        query = AttributeQuery(reader, "email")
+        self.assertEqual(
+            query.filter([ANN_MAIL]).asText(),
+            "(|(mail=ann@x)(ProxyAddresses=smtp:ann@x))",
+        )
+        entries = [
+            entry(
+                saMAccountName=["ann"],
+                ProxyAddresses=["SMTP:Ann@x", "smtp:bea@x", "SIP:c@x"],
+            )
+        ]
+        wanted = [ANN_MAIL, BEA_MAIL, canonical("email", "c@x")]
+        owners = query.owners(entries, wanted)
+        self.assertEqual(dict(owners.found), {ANN_MAIL: ANN, BEA_MAIL: ANN})
+
+    def test_national_numbers(self) -> None:
+        """Those of the default country are asked for as they are dialled there."""
+        reader = evolve(READER, addresses=StoredAddresses("DE"))
+        query = AttributeQuery(reader, "msisdn")
+        mobile = canonical("msisdn", "491711234567")
+        self.assertEqual(
+            query.filter([mobile]).asText(),
+            "(|(mobile=+491711234567)(mobile=491711234567)"
+            "(mobile=01711234567)(mobile=0171 1234567))",
+        )
+        entries = [entry(saMAccountName=["ann"], mobile=["0171/1234567"])]
+        self.assertEqual(dict(query.owners(entries, [mobile]).found), {mobile: ANN})
 
     def test_phones_with_and_without_plus(self) -> None:
         """Digits may stand in a directory with and without a plus."""

@@ -9,6 +9,7 @@ from zope.interface import implementer
 from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import Profile, SearchBy
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import canonical
 from mxisd.stores.sql.directory import SPARE, Search, SqlDirectory
 from mxisd.stores.sql.listing import SqlListing
@@ -153,6 +154,24 @@ class LookupTests(QueryCase):
             self.now(self.one_by_one(database, text).lookup(frozenset([sharp])))
             self.assertEqual(sorted(database.asked), expected)
 
+    def test_national_numbers(self) -> None:
+        """Those of the default country are asked for, and read, as dialled there."""
+        mobile = canonical("msisdn", "491711234567")
+        database = InstantDatabase(["uid", "address"], ["ann", "0171/1234567"])
+        query = self.query(database, "??", forms=[ADDRESSES])
+        way = ManyAtOnce(query, NAMING, StoredAddresses("DE"))
+        lookup = SqlLookup("staff", {"msisdn": way}, None)
+        self.assertEqual(self.now(lookup.lookup(frozenset([mobile]))), {mobile: ANN})
+        self.assertEqual(
+            database.asked, [[["491711234567", "01711234567", "0171 1234567"]]]
+        )
+        database = InstantDatabase(["uid", "address"], ["ann", "0171/1234567"])
+        query = self.query(database, "?", forms=[ADDRESS])
+        single = OneByOne(query, NAMING, 1, StoredAddresses("DE"))
+        lookup = SqlLookup("staff", {}, single)
+        self.assertEqual(self.now(lookup.lookup(frozenset([mobile]))), {mobile: ANN})
+        self.assertEqual(len(database.asked), 3)
+
     def test_several_users(self) -> None:
         """The first legal one has the address; the log tells how many, and no more."""
         database = InstantDatabase(["uid"], [None], ["j\nrg"], ["Ann"], ["bea"])
@@ -211,6 +230,7 @@ class OtherTests(QueryCase):
             [None, "email", "bea"],
             ["nonsense", "email", "bea"],
             ["bea@example.org", "email", "j\nrg"],
+            ["smtp:BEA@example.org", "Email", "bea"],
             [5, 5, 5],
         )
         query = self.query(
@@ -222,10 +242,14 @@ class OtherTests(QueryCase):
             listed.extend(batch)
 
         self.now(SqlListing("staff", query, NAMING).associations(put))
-        self.assertEqual(len(listed), 2)
-        self.assertEqual(listed[0], (MAIL, ANN))
-        (event,) = [e for e in self.events if e["log_level"] is LogLevel.warn]
-        self.assertEqual(event["count"], 3)
+        self.assertEqual(len(listed), 3)
+        self.assertEqual(listed[:2], [(MAIL, ANN), (OTHER, BEA)])
+        for level, count in ((LogLevel.warn, 1), (LogLevel.info, 2)):
+            (event,) = [e for e in self.events if e["log_level"] is level]
+            self.assertEqual(event["count"], count)
+        places = [e for e in self.events if e["log_level"] is LogLevel.debug]
+        self.assertEqual([e["whose"] for e in places], [str(BEA)] * 2)
+        self.assertNotIn("nonsense", repr(self.events))
 
     def test_search(self) -> None:
         """The term goes to every ``?``; doubles and nobodies are left out."""

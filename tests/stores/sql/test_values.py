@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import canonical
 from mxisd.stores.sql.values import Naming, text, threepid
 
@@ -33,10 +34,12 @@ class TextTests(SynchronousTestCase):
     def test_threepids(self) -> None:
         """Are made canonical, or are none."""
         self.assertEqual(
-            threepid("email", " Ann@Example.org"), canonical("email", "ann@example.org")
+            threepid("Email", " Ann@Example.org", StoredAddresses()),
+            canonical("email", "ann@example.org"),
         )
         self.assertEqual(
-            threepid(b"msisdn", 491711234567), canonical("msisdn", "491711234567")
+            threepid(b" MSISDN", 491711234567, StoredAddresses()),
+            canonical("msisdn", "491711234567"),
         )
         for medium, address in (
             ("email", "nobody"),
@@ -45,7 +48,7 @@ class TextTests(SynchronousTestCase):
             ("e mail", "x"),
             ("msisdn", "0171 1234567"),
         ):
-            self.assertIsNone(threepid(medium, address))
+            self.assertIsNone(threepid(medium, address, StoredAddresses()))
 
 
 class NamingTests(SynchronousTestCase):

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import StoreUnavailable
 from mxisd.model.identifiers import UserId
+from mxisd.model.stored import StoredAddresses
 from mxisd.stores.wordpress.directory import PROFILE_ROWS, WordPressProfile
 from mxisd.stores.wordpress.queries import Query
 from tests.stores.sql.databases import InstantDatabase
@@ -23,7 +24,7 @@ class ProfileTests(SynchronousTestCase):
         """What a site with these rows says of Ann."""
         database = InstantDatabase(COLUMNS, *rows)
         query = Query(database, "x", "?", wanted=COLUMNS)  # type: ignore[arg-type]
-        profile = WordPressProfile("example.org", query, None)
+        profile = WordPressProfile("example.org", query, None, StoredAddresses())
         return Deferred.fromCoroutine(profile.profile(UserId("ann", "example.org")))
 
     def test_roles_that_cannot_be_told(self) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import StoreUnavailable
+from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import EMAIL, canonical
 from mxisd.stores.wordpress.values import roles, text, threepid, user_id
 
@@ -98,6 +99,8 @@ class ColumnTests(SynchronousTestCase):
     def test_threepids(self) -> None:
         """In canonical form, or none."""
         expected = canonical(EMAIL, "ann@x.org")
-        self.assertEqual(threepid(" email ", b"Ann@X.org "), expected)
+        self.assertEqual(
+            threepid(" email ", b"Ann@X.org ", StoredAddresses()), expected
+        )
         for medium, address in (("email", "x"), (None, "a@x"), ("email", None)):
-            self.assertIsNone(threepid(medium, address))
+            self.assertIsNone(threepid(medium, address, StoredAddresses()))

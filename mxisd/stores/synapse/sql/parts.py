@@ -83,7 +83,7 @@ class Parts:
         text, wanted = own or self._ours.listing, ("mxid", "medium", "address")
         query = self._query("lookup.query", text, [NONE], wanted)
         naming = self._naming(self.settings.identity.type if own else IdType.MXID)
-        return SqlListing(self.tools.name, query, naming)
+        return SqlListing(self.tools.name, query, naming, self.tools.addresses)
 
     def directory(self) -> SqlDirectory | None:
         """Searches."""
@@ -110,6 +110,7 @@ class Parts:
             self._part("displayName", name),
             self._part("threepid", threepids, wanted=("medium", "address")),
             self._roles(),
+            self.tools.addresses,
         )
 
     def room_names(self) -> SynapseRoomNames:
@@ -150,12 +151,12 @@ class Parts:
     def _one_by_one(self, path: str, text: str, *forms: Form) -> OneByOne:
         query = self._query(path, text, forms, ("uid",))
         naming = self._naming(self.settings.identity.type)
-        return OneByOne(query, naming, self.address.connections)
+        return OneByOne(query, naming, self.address.connections, self.tools.addresses)
 
     def _many_at_once(self, text: str) -> ManyAtOnce:
         columns = ("uid", "address")
         query = self._query("identity.query", text, [MEDIUM_AND_ADDRESSES], columns)
-        return ManyAtOnce(query, self._naming(IdType.MXID))
+        return ManyAtOnce(query, self._naming(IdType.MXID), self.tools.addresses)
 
     def _naming(self, kind: IdType) -> Naming:
         if kind.is_localpart:
