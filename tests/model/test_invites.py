@@ -65,6 +65,7 @@ class InviteTests(SynchronousTestCase):
             ("robert@example.org", "rob...@exa..."),
             ("bob@b.org", "b...@b.o..."),
             ("b@o.c", "...@o..."),
+            ("robert@bücher.org", "rob...@büc..."),
         ):
             self.assertEqual(redacted(canonical("email", address)), shown)
         self.assertEqual(redacted(canonical("msisdn", "+491711234567")), "491...")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.model.notices import SPACE
+from mxisd.model.threepids import canonical
 from mxisd.notify.facts import NAME_LENGTH, facts, one_line
 from tests.notify.fakes import (
     ABOUT,
@@ -37,6 +38,13 @@ class FactsTests(SynchronousTestCase):
             self.assertEqual(
                 found["RECIPIENT_ADDRESS_URL_ENCODED"], "bob%40example.com"
             )
+
+    def test_people_read_the_unicode_form(self) -> None:
+        """Of a domain, whichever label the client gave."""
+        ann = canonical("email", "ann@xn--fa-hia.example")
+        found = facts(evolve(INVITE, threepid=ann), ABOUT)
+        for name in ("RECIPIENT_ADDRESS", "INVITE_ADDRESS"):
+            self.assertEqual(found[name], "ann@faß.example")
 
     def test_validation(self) -> None:
         """Token and link; the third is what mxisd really had there."""

@@ -85,7 +85,7 @@ class RowsTests(SynchronousTestCase):
             "bad\aname,,,",
             ",nobody@example.org,,",
             "cat,secret-cat.example.org,,",
-            "dan,,no number,",
+            "dan,,05556667 05556667 05556667,",
             "eve,,,hunter2",
             "fay,too,few",
             "gil,gil@example.org,,",
