@@ -22,8 +22,10 @@ _LABEL = r"(?!xn--)[a-z0-9_-]{1,63}"
 PLAIN_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 """A regular expression of domains that need no more than lower case."""
 
+A_LABEL = "xn--"
+"""What a label begins with that people read otherwise."""
+
 _PLAIN = re.compile(PLAIN_DOMAIN)
-_A_LABEL = "xn--"
 _FULL_STOPS = (".", "\u3002", "\uff0e", "\uff61")
 _JOINERS = frozenset("\u200c\u200d")
 # These show nothing either: fillers, joiners of graphemes, selectors of variants.
@@ -56,7 +58,7 @@ def a_label(domain: str) -> str:
 
 def u_label(domain: str) -> str:
     """A domain as people read it, in lower case; of an A-label, its Unicode form."""
-    return _unicode(domain) if _A_LABEL in domain else domain
+    return _unicode(domain) if A_LABEL in domain else domain
 
 
 def both_labels(term: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from mxisd.errors import RecordsUnavailable
+from mxisd.model.domains import A_LABEL
 from mxisd.model.hashing import lookup_digest
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
@@ -267,8 +268,11 @@ def _records(
 ) -> Iterator[Record]:
     try:
         for medium, address, lowered, user_id in connection.execute(ALL):
-            for spelling in ThreePid(medium, address, lowered).spellings:
-                yield lookup_digest(spelling, medium, pepper), user_id
+            yield lookup_digest(address, medium, pepper), user_id
+            # Most have one spelling: for a million of them the question costs 3 s.
+            if lowered is not None or A_LABEL in address:
+                for spelling in ThreePid(medium, address, lowered).spellings[1:]:
+                    yield lookup_digest(spelling, medium, pepper), user_id
             if stop.is_set():
                 raise _Stopped
     except sqlite3.DatabaseError as error:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -140,12 +141,16 @@ class HashFilesTests(TestCase):
         await listing.add([(canonical("email", a), user(u)) for a, u in people.items()])
         return await listing.commit()
 
-    async def found(self, pepper: str, *sources: str) -> dict[str, str]:
-        """Build, and look everybody up; user IDs by address."""
+    async def found(
+        self,
+        pepper: str,
+        *sources: str,
+        asked: Sequence[str] = ("bob@x", "eve@x", "strauss@x", "strauß@x"),
+    ) -> dict[str, str]:
+        """Build, and look them up; user IDs by address."""
         index = await self.files.build(pepper, sources)
         self.addCleanup(index.close)
-        addresses = ["bob@x", "eve@x", "strauss@x", "strauß@x"]
-        digests = {lookup_digest(a, "email", pepper): a for a in addresses}
+        digests = {lookup_digest(a, "email", pepper): a for a in asked}
         return {digests[d]: u for d, u in index.find(list(digests)).items()}
 
     async def test_they_provide_the_interfaces(self) -> None:
@@ -156,8 +161,14 @@ class HashFilesTests(TestCase):
         await listing.abandon()
 
     async def test_every_spelling_is_found(self) -> None:
-        """The folded and the lower-cased one."""
-        await self.list("a", {"Strauß@x": "s"})
+        """The folded and the lower-cased one, and both labels of the domain."""
+        await self.list(
+            "a", {"Strauß@x": "s", "Ann@Faß.de": "a", "b@xn--fa-hia.de": "b"}
+        )
+        asked = ["ann@faß.de", "ann@xn--fa-hia.de", "b@faß.de", "b@xn--fa-hia.de"]
+        found = await self.found("p", "a", asked=[*asked, "ann@fass.de", "b@fass.de"])
+        expected = dict(zip(asked, ["@a:x", "@a:x", "@b:x", "@b:x"], strict=True))
+        self.assertEqual(found, expected)
         expected = {"strauss@x": "@s:x", "strauß@x": "@s:x"}
         self.assertEqual(await self.found("p", "a"), expected)
 

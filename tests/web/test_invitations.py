@@ -136,6 +136,19 @@ class StoreTests(InvitationCase):
             ("Bob", "A room", "m.space"),
         )
 
+    def test_a_domain_in_other_letters(self) -> None:
+        """The message goes to the A-label, and either label names the same invite."""
+        content = self.store(address="Ann@Faß.example")
+        (notice,) = self.world.notifier.invites
+        self.assertEqual(notice.threepid.address, "ann@xn--fa-hia.example")
+        self.assertEqual(content["display_name"], "a...@faß...")
+        again = self.store(address="ann@xn--fa-hia.example")
+        self.assertEqual(again["token"], content["token"])
+        other = self.store(address="ann@fass.example")
+        self.assertNotEqual(other["token"], content["token"])
+        for address in ("ann@fa\u00adß.example", "a\u200bnn@faß.example"):
+            self.refused(400, "M_INVALID_EMAIL", address=address)
+
     def test_everything_is_kept(self) -> None:
         """Also what nobody knows; what is no text as JSON."""
         content = self.store(
