@@ -70,8 +70,8 @@ class ThreePid:
         if self.lowered is None and len(domains) == 1:
             return (self.address,)
         written = self.lowered or self.address
-        locals_ = dict.fromkeys((_local(self.address), _local(written)))
-        return tuple(f"{one}@{each}" for one in locals_ for each in domains)
+        local_parts = dict.fromkeys((_local(self.address), _local(written)))
+        return tuple(f"{one}@{each}" for one in local_parts for each in domains)
 
     @property
     def readable(self) -> str:
