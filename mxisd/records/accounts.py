@@ -7,6 +7,7 @@ from zope.interface import implementer
 
 from mxisd.model.identifiers import UserId
 from mxisd.ports import AccountRecord, IAccountRecords, ITermsRecords
+from mxisd.records.chunks import CHUNK, in_chunks
 from mxisd.records.database import Database, Transaction
 
 ACCOUNT = "SELECT user_id, expires_ms FROM accounts WHERE token_hash = ?"
@@ -17,7 +18,10 @@ KEEP_NEWEST = (
     "ORDER BY expires_ms DESC, token_hash LIMIT ?)"
 )
 REMOVE_ACCOUNT = "DELETE FROM accounts WHERE token_hash = ?"
-PURGE_ACCOUNTS = "DELETE FROM accounts WHERE expires_ms <= ?"
+PURGE_ACCOUNTS = (
+    "DELETE FROM accounts WHERE token_hash IN "
+    "(SELECT token_hash FROM accounts WHERE expires_ms <= ? LIMIT ?)"
+)
 ACCEPTED_URLS = "SELECT url FROM accepted_terms WHERE user_id = ?"
 ACCEPT_URL = (
     "INSERT INTO accepted_terms (user_id, url, accepted_ms) VALUES (?, ?, ?) "
@@ -68,9 +72,9 @@ class AccountRecords:
         """Forget what has expired; tells how many."""
 
         async def work(tx: Transaction) -> int:
-            return await tx.run(PURGE_ACCOUNTS, now_ms)
+            return await tx.run(PURGE_ACCOUNTS, now_ms, CHUNK)
 
-        return await self._database.transact(work)
+        return await in_chunks(self._database, work)
 
 
 @implementer(ITermsRecords)

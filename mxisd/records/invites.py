@@ -1,7 +1,6 @@
 """Invites; what is due for each of them is recorded with it."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from zope.interface import implementer
 
@@ -9,6 +8,7 @@ from mxisd.model.identifiers import UserId
 from mxisd.model.invites import Ending, Invite
 from mxisd.model.threepids import ThreePid
 from mxisd.ports import IInviteRecords, Pending, Place
+from mxisd.records.chunks import CHUNK, in_chunks
 from mxisd.records.database import Database, Row, Transaction
 from mxisd.records.deliveries import add_delivery
 from mxisd.records.invite_messages import ADD_MESSAGE, MESSAGE_ENDED, NEEDLESS
@@ -46,9 +46,6 @@ PURGE = (
     "AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.token = invites.token "
     "AND deliveries.outcome IS NULL) LIMIT ?)"
 )
-
-CHUNK = 1000
-"""So many invites are read or ended at once; then other writes have their turn."""
 
 
 @implementer(IInviteRecords)
@@ -119,7 +116,7 @@ class InviteRecords:
             await end_invites(tx, rows, Ending.EXPIRED, owner, now_ms)
             return len(rows)
 
-        return await self._in_chunks(work)
+        return await in_chunks(self._database, work)
 
     async def purge_invites(self, before_ms: int) -> int:
         """Forget those that ended so long ago, but for what is to be delivered."""
@@ -127,17 +124,7 @@ class InviteRecords:
         async def work(tx: Transaction) -> int:
             return await tx.run(PURGE, before_ms, CHUNK)
 
-        return await self._in_chunks(work)
-
-    async def _in_chunks(
-        self, work: Callable[[Transaction], Coroutine[Any, Any, int]]
-    ) -> int:
-        """Repeat some work until a whole chunk is no longer there; tells how much."""
-        total, count = 0, CHUNK
-        while count == CHUNK:
-            count = await self._database.transact(work)
-            total += count
-        return total
+        return await in_chunks(self._database, work)
 
 
 async def end_invites(

@@ -13,6 +13,7 @@ from mxisd.model.sessions import (
 )
 from mxisd.model.threepids import ThreePid
 from mxisd.ports import ISessionRecords
+from mxisd.records.chunks import CHUNK, in_chunks
 from mxisd.records.database import Database, Row, Transaction
 
 SESSION_COLUMNS = (
@@ -36,7 +37,10 @@ RECORD_OUTCOME = (
     "UPDATE sessions SET changed_ms = ?, wrong_tokens = ?, validated_ms = ? "
     "WHERE sid = ?"
 )
-PURGE_SESSIONS = "DELETE FROM sessions WHERE changed_ms <= ?"
+PURGE_SESSIONS = (
+    "DELETE FROM sessions WHERE sid IN "
+    "(SELECT sid FROM sessions WHERE changed_ms <= ? LIMIT ?)"
+)
 
 
 @implementer(ISessionRecords)
@@ -92,9 +96,9 @@ class SessionRecords:
         """Forget those that were last changed so long ago; tells how many."""
 
         async def work(tx: Transaction) -> int:
-            return await tx.run(PURGE_SESSIONS, before_ms)
+            return await tx.run(PURGE_SESSIONS, before_ms, CHUNK)
 
-        return await self._database.transact(work)
+        return await in_chunks(self._database, work)
 
 
 async def _record_token(tx: Transaction, session: ValidationSession) -> None:

@@ -16,11 +16,12 @@ from mxisd.ports import (
     IInviteRecords,
     Pending,
 )
+from mxisd.records.chunks import CHUNK
 from mxisd.records.database import Transaction
 from mxisd.records.deliveries import DeliveryRecords
 from mxisd.records.invite_messages import InviteMessageRecords
 from mxisd.records.invite_rows import ADD_INVITE, invite_row
-from mxisd.records.invites import ADOPT_KEY, CHUNK, InviteRecords, end_invites
+from mxisd.records.invites import ADOPT_KEY, InviteRecords, end_invites
 
 MAIL = canonical("email", "Strauß@example.org")
 OTHER = canonical("email", "other@example.org")

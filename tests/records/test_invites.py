@@ -8,8 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mxisd.errors import RecordsUnavailable
+from mxisd.records.chunks import CHUNK
 from mxisd.records.deliveries import NEXT_DELIVERY, SERVERS
-from mxisd.records.invites import CHUNK, PENDING
+from mxisd.records.invites import PENDING
 from mxisd.records.sqlite import SqliteRecords
 from tests.records.instant import InstantDatabase
 from tests.records.invite_contract import InvitesContract

@@ -20,9 +20,10 @@ from mxisd.model.invites import BlockLists
 from mxisd.model.signing import SigningKey
 from mxisd.model.threepids import canonical
 from mxisd.ports import Resolution
+from mxisd.records.chunks import CHUNK
 from mxisd.records.database import Transaction
 from mxisd.records.invite_rows import ADD_INVITE, invite_row
-from mxisd.records.invites import CHUNK, InviteRecords
+from mxisd.records.invites import InviteRecords
 from mxisd.records.key_files import KeyRing
 from mxisd.records.key_folders import StoredKey
 from tests.features.invite_doubles import Roles
