@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mxisd.assembly.base import Base
+from mxisd.assembly.reaching import known_homeservers
 from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import validation_policy
 from mxisd.config.invitations import BlockedSection, InviteSection
@@ -66,6 +67,7 @@ def _deliveries(base: Base) -> Deliveries:
         base.key_ring,
         base.background,
         base.reactor,
+        known_homeservers(base.config),
     )
 
 

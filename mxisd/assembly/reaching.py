@@ -19,6 +19,7 @@ from mxisd.remote.federation import Federation
 from mxisd.remote.lanes import Lane, Lanes
 
 DNS_PORT = 53
+WAITING_FOR_OURS = 10_000
 
 
 @frozen
@@ -50,7 +51,9 @@ def make_reaching(
         dns = Dns.using(resolver, reactor)
         return Lane(http.guarded.resolving(Names(dns, hosts)), dns)
 
-    own, allowed = Lane(http.configured, Dns.using(resolver, reactor)), guarded()
+    # Nobody else is in our own lane: whoever logs in there may wait.
+    own_dns = Dns.using(resolver, reactor, waiting=WAITING_FOR_OURS)
+    own, allowed = Lane(http.configured, own_dns), guarded()
     named = dict.fromkeys(config.account_config.allowed_homeservers, allowed)
     lanes = Lanes(own, guarded(), {**named, config.matrix.domain: own})
     overwrites = {each.name: each.value for each in _overwrites(config)}

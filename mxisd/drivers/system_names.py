@@ -17,6 +17,8 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from mxisd.drivers.names import is_literal
+
 AT_ONCE = 50
 """So many names are asked for at a time; there are hardly more in a configuration."""
 
@@ -100,7 +102,9 @@ class SystemNames:
         waiting = _Waiting(resolutionReceiver, hostName, portNumber, transportSemantics)
         resolutionReceiver.resolutionBegan(waiting)
         question = _Question(hostName, _family(addressTypes), transportSemantics)
-        if question in self._asked:
+        if is_literal(hostName):
+            waiting.take(question.answers(self._look_up))
+        elif question in self._asked:
             self._asked[question].append(waiting)
         elif len(self._asked) >= self.at_once:
             log.warn("Too many names hang: {name} is not resolved", name=hostName)

@@ -6,6 +6,8 @@ so that one that is down or slow does not hold up the others; one that cannot be
 leaves its lane until it is asked again, once for all that it is to be told.
 """
 
+from collections.abc import Set
+
 from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
@@ -39,13 +41,18 @@ class _Told:
 
 @define(eq=False)
 class Deliveries:
-    """Tells homeservers."""
+    """
+    Tells homeservers.
+
+    :ivar known: Those that the operator named; crowds of others do not hold them up.
+    """
 
     _records: IDeliveryRecords
     _homeservers: IOnBind
     _key_ring: IKeyRing
     _background: BackgroundTasks
     _clock: IReactorTime
+    _known: Set[str] = frozenset()
     _lanes: set[str] = field(factory=set, init=False)
     _is_fresh: bool = field(default=True, init=False)
 
@@ -55,9 +62,12 @@ class Deliveries:
             await self._records.expedite_deliveries(self._now_ms())
             self._is_fresh = False
         for server in self._records.servers_due(self._now_ms()):
-            if server not in self._lanes and len(self._lanes) < MAX_LANES:
+            if server not in self._lanes and self._has_room(server):
                 self._lanes.add(server)
                 self._background.spawn(self._run(server), "delivering invites")
+
+    def _has_room(self, server: str) -> bool:
+        return server in self._known or len(self._lanes - self._known) < MAX_LANES
 
     async def _run(self, server: str) -> None:
         """Deliver all that is due for a server, one after the other."""

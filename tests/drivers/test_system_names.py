@@ -101,6 +101,11 @@ class SystemNamesTests(TestCase):
         found = await self.ask("good.test", 53, [IPv4Address], "UDP").complete
         self.assertEqual(found, [IPv4Address("UDP", "192.0.2.1", 53)])
 
+    async def test_literals(self) -> None:
+        """They need no thread."""
+        self.names.at_once = 0
+        self.assertEqual(len(self.successResultOf(self.ask("192.0.2.1").complete)), 2)
+
     async def test_no_answer(self) -> None:
         """Nothing is found, and nobody waits for ever."""
         for name in ("none.test", "odd.test"):

@@ -40,6 +40,7 @@ class DeliveriesTests(SynchronousTestCase):
             MarkingKeyRing(),
             BackgroundTasks(self.clock),
             self.clock,
+            frozenset({"known.org"}),
         )
 
     def add(self, token: str, server: str = "owner.org", **changes: Any) -> None:
@@ -195,6 +196,12 @@ class DeliveriesTests(SynchronousTestCase):
             self.homeservers.hanging.add(f"h{number}.org")
             self.add(f"{number}", f"h{number}.org")
         self.assertEqual(len(self.wake()), MAX_LANES)
+
+    def test_the_crowd_does_not_hold_up_known_homeservers(self) -> None:
+        """Those that the operator named are told at once."""
+        self.test_not_too_many_at_once()
+        self.add("a", "known.org")
+        self.assertEqual(self.wake(), ["known.org"])
 
     def test_records_that_fail(self) -> None:
         """Nothing is lost: it is told again."""
