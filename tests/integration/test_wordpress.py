@@ -197,6 +197,10 @@ class AuthenticatorContractTests(ContractCase, AuthenticatorContract):
 class OutageContractTests(OutageContract, WordPressCase):
     """Nothing counts as absent while site and database are away."""
 
+    async def store_with(self, people: Sequence[Person]) -> Store:
+        """Fill the shared site."""
+        return self.store(self.site(*map(account, people)))
+
     async def store_without_backend(self) -> Store:
         """Stop both, after they have been used."""
         site = self.own_site(account(ALICE))

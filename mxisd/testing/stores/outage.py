@@ -4,6 +4,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.defer import CancelledError, Deferred
+
 from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import Store
 from mxisd.model.identifiers import UserId
@@ -11,7 +13,14 @@ from mxisd.model.profiles import SearchBy
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
 from mxisd.testing.stores.contract import StoreContract
-from mxisd.testing.stores.people import ALICE, ALICE_MAIL
+from mxisd.testing.stores.people import (
+    ALICE,
+    ALICE_MAIL,
+    ALICE_PHONE,
+    BOB_MAIL,
+    NOBODY_MAIL,
+    PEOPLE,
+)
 
 
 class OutageContract(StoreContract):
@@ -22,11 +31,31 @@ class OutageContract(StoreContract):
         raise NotImplementedError
 
     async def test_outage_is_no_absence(self) -> None:
-        """Each capability says that it could not answer."""
+        """Each capability says that it could not answer, also when asked again."""
         store = await self.store_without_backend()
-        for name, ask in questions_to(store).items():
-            with self.assertRaises(StoreUnavailable, msg=name):
-                await ask()
+        for name, ask in _all_questions_to(store).items():
+            for _ in range(2):
+                with self.assertRaises(StoreUnavailable, msg=name):
+                    await ask()
+
+    async def test_withdrawn_question_has_no_answer(self) -> None:
+        """What is cancelled ends with an error, not as if nobody had been found."""
+        store = await self.store_with(PEOPLE)
+        for name, ask in _all_questions_to(store).items():
+            asking = Deferred.fromCoroutine(ask())
+            if asking.called:
+                continue  # there at once, as in memory
+            asking.cancel()
+            with self.assertRaises((CancelledError, StoreUnavailable), msg=name):
+                await asking
+
+
+def _all_questions_to(store: Store) -> dict[str, Any]:
+    questions = questions_to(store)
+    if (lookup := store.lookup) is not None:
+        many = frozenset([ALICE_MAIL, ALICE_PHONE, BOB_MAIL, NOBODY_MAIL])
+        questions["lookup of many"] = lambda: lookup.lookup(many)
+    return questions
 
 
 def questions_to(store: Store) -> dict[str, Any]:
