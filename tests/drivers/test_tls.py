@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
+import mxisd
 from mxisd.drivers.tls import CertificateRefused, ClientTls, verify_host
 from mxisd.drivers.tls_files import context_trusting
 from tests.drivers.tls_servers import Web, serve
@@ -104,6 +105,25 @@ class HostTests(SynchronousTestCase):
         """No other name is as good as ours."""
         if name.strip().lower() != "a.b":
             self.assertRaises(CertificateRefused, self.verify, "a.b", name)
+
+
+class SourcesTests(SynchronousTestCase):
+    def test_nobody_verifies_in_another_way(self) -> None:
+        """Twisted's own ways take certificates whose names cannot be read."""
+        root = Path(mxisd.__file__).parent
+        own = (
+            "optionsForClientTLS",
+            "BrowserLikePolicyForHTTPS",
+            " Agent(",
+            "ClientTLS",
+        )
+        found = [
+            (path.name, word)
+            for path in root.rglob("*.py")
+            for word in own
+            if word in path.read_text(encoding="utf-8").replace("wrapClientTLS", "")
+        ]
+        self.assertEqual(found, [])
 
 
 class _Telling(Protocol):

@@ -121,9 +121,6 @@ class _LineFactory(Factory):
         return _Line(self._keep)
 
 
-_ANY_FACTORY: Any = _LineFactory
-
-
 class Connections(HTTPConnectionPool):
     """
     The connections of one client.
@@ -131,7 +128,7 @@ class Connections(HTTPConnectionPool):
     :ivar persistent: Whether any of them is kept.
     """
 
-    _factory = _ANY_FACTORY
+    _factory: Any = _LineFactory
     maxPersistentPerHost = KEPT_CONNECTIONS
     cachedConnectionTimeout = KEPT_SECONDS
     retryAutomatically = False  # RepeatingAgent knows better.
