@@ -29,6 +29,7 @@ from mxisd.logs import (
 from mxisd.plugins import find_factories, find_senders, log_problem
 from mxisd.root import Root, SignalsService, Terminal
 from mxisd.selfcheck import problems_of_stores
+from mxisd.services import NamesService
 
 DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
 
@@ -156,6 +157,8 @@ def _connect(path: str, config: Config, factories: Mapping[str, IStoreFactory]) 
             outcome.append(error.problems)
 
     def run() -> None:
+        # A name that hangs must not hold up the end.
+        NamesService(reactor).startService()
         asking = Deferred.fromCoroutine(ask())
         asking.addErrback(lambda failure: failure.printTraceback())
         asking.addBoth(lambda _: reactor.stop())

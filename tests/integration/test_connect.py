@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.integration.name_server import SILENT, let_the_system_hang
 from tests.integration.server import PATIENCE, TWISTD
 from tests.integration.slapd import Member, Organisation, Slapd
 
@@ -34,6 +35,7 @@ class ConnectCase(SynchronousTestCase):
         path = self.folder / "mxisd.yaml"
         path.write_text(yaml.safe_dump(config))
         options = ("-c", str(path), "--check-config", "--connect")
+        search = os.pathsep.join([str(self.folder), *filter(None, sys.path)])
         done = subprocess.run(
             [*TWISTD, "-n", "--pidfile=", "mxisd", *options],
             capture_output=True,
@@ -41,7 +43,7 @@ class ConnectCase(SynchronousTestCase):
             timeout=PATIENCE,
             cwd=self.folder,
             check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, "PYTHONPATH": search},
         )
         return done.returncode, done.stdout, done.stderr
 
@@ -72,6 +74,15 @@ class LdapTests(ConnectCase):
         self.addCleanup(slapd.remove)
         slapd.start()
         return slapd
+
+    def test_a_name_that_hangs(self) -> None:
+        """It is told in time, and the check does not wait for the system."""
+        let_the_system_hang(self.folder)
+        slapd = self.slapd()
+        hanging = self.ldap(slapd, {"host": f"ldap{SILENT}"})
+        code, _, errors = self.checked(hanging)
+        self.assertEqual(code, 1)
+        self.assertIn("staff", errors)
 
     def test_all_is_well(self) -> None:
         """Then the configuration is good, and nothing of ours was made."""
