@@ -8,6 +8,7 @@ Source: Identity Service API v1.19, "Security considerations of hashed lookup".
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 
 from attrs import frozen
 from twisted.internet.defer import DeferredLock
@@ -180,8 +181,10 @@ class HashIndex:
         failure: str | None = "it was broken off"
         try:
             if not self._is_new:
-                # From what is on disk: a slow source may take an hour.
-                await self._build_lost()
+                # From what is on disk: a slow source may take an hour. If that fails,
+                # it is done, and told, when the sources are listed.
+                with suppress(Unavailable):
+                    await self._build_lost()
             self._is_stale |= await self._sources.refresh()
             # Only now: a pepper is not kept waiting by a slow source.
             async with self._building:

@@ -343,6 +343,22 @@ class HashIndexTests(SynchronousTestCase):
         refreshing.addErrback(lambda _: None)
         refreshing.cancel()
 
+    def test_a_lost_index_that_cannot_be_made_keeps_nobody_from_being_listed(
+        self,
+    ) -> None:
+        """The next try is after the lists, and the failure is that one's."""
+        self.start()
+        self.files.indexes.clear()
+        self.index = self.make()
+        self.do(self.index.start)
+        self.files.error = RecordsUnavailable("disk full")
+        failing = Deferred.fromCoroutine(self.index.refresh())
+        self.failureResultOf(failing, RecordsUnavailable)
+        self.assertEqual(self.staff.times, 2)
+        self.files.error = None
+        self.do(self.index.refresh)
+        self.assertEqual(self.found(), {str(BOB_ID)})
+
     def test_a_first_start_is_not_well_before_there_is_an_index(self) -> None:
         """Until the stores have listed themselves, hardly anybody is found."""
         self.assertFalse(self.index.is_well())
