@@ -8,14 +8,14 @@ never does.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 
-from mxisd.model.requesters import Network, contains
+from mxisd.model.networks import network_of
+from mxisd.model.requesters import NOT_FORWARDED, Network, contains, origin_of
 
 if TYPE_CHECKING:
     from mxisd.web.channel import LimitedChannel
@@ -33,7 +33,6 @@ SHARES = 8
 
 WARNING_SECONDS = 600.0
 CACHED_SOURCES = 1024
-V6_SOURCE_BITS = 64
 
 log = Logger()
 
@@ -214,17 +213,9 @@ def _naming(proxies: Sequence[Network]) -> Callable[[str], str]:
     """Name what shares a limit; nothing does for a trusted proxy, or a unix socket."""
 
     def name(host: str) -> str:
-        try:
-            address: Any = ip_address(host.partition("%")[0])
-        except ValueError:
+        origin = origin_of(host, NOT_FORWARDED, ())
+        if origin.address is None or contains(proxies, origin.address):
             return ""
-        if contains(proxies, address):
-            return ""
-        if address.version == 4:
-            return str(address)
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        kept = int(address) >> V6_SOURCE_BITS << V6_SOURCE_BITS
-        return f"{type(address)(kept)}/{V6_SOURCE_BITS}"
+        return network_of(origin)
 
     return name
