@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from mxisd.drivers.file_lock import FileLock, LockHeld, LocksImpossible
-from mxisd.drivers.sqlite import BUSY_TIMEOUT, SqliteDatabase, Transaction, drive
+from mxisd.drivers.sqlite import BUSY_TIMEOUT, SqliteDatabase
+from mxisd.drivers.sqlite_writer import Transaction, drive
 from mxisd.errors import RecordsUnavailable
 from mxisd.records.migrations import Migration, migrations
 from mxisd.records.origins import mark, require_ours

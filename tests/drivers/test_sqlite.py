@@ -11,11 +11,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from mxisd.drivers.sqlite import (
+from mxisd.drivers.sqlite import KEYS_AT_ONCE, SqliteDatabase
+from mxisd.drivers.sqlite_writer import (
     GROUP_LIMIT,
-    KEYS_AT_ONCE,
     QUEUE_LIMIT,
-    SqliteDatabase,
     Transaction,
     Work,
     drive,
@@ -279,7 +278,9 @@ class TroubleTests(DatabaseCase):
             await self.refused(self.add(b"lost"))
         aside.rename(self.path)
         await self.add(b"found")
-        ours = [e for e in events if e.get("log_namespace") == "mxisd.drivers.sqlite"]
+        ours = [
+            e for e in events if e.get("log_namespace") == "mxisd.drivers.sqlite_writer"
+        ]
         levels = [event["log_level"].name for event in ours]
         self.assertEqual(levels, ["error", "info"])
 

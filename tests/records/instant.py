@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from mxisd.drivers.sqlite import Transaction, drive
+from mxisd.drivers.sqlite_writer import Transaction, drive
 from mxisd.errors import RecordsUnavailable
 from mxisd.records.migrations import migrations
 
