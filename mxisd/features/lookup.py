@@ -4,8 +4,6 @@ Lookups: which users are behind these 3PIDs?
 Source: Identity Service API v1.19, "Association lookup"; r0.3.0, "lookup".
 """
 
-import re
-from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -16,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable, Unavailable
 from mxisd.features.limits import Limits
 from mxisd.model.associations import Association
-from mxisd.model.hashing import NONE, SHA256, lookup_digest
+from mxisd.model.hashing import NONE, SHA256, digests_of, lookup_digest
 from mxisd.model.identifiers import UserId
 from mxisd.model.policy import may_recurse
 from mxisd.model.requesters import Network, Requester
@@ -24,16 +22,11 @@ from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
 from mxisd.portions import Portions
 from mxisd.ports import IKeyRing, IThreePidResolver, LookupContext, Resolution
 
-HASH_LENGTH = 43
-DIGEST_BYTES = 32
 MANY_HASHES = 1000
 """More than these, about two milliseconds' work, are looked up in portions."""
 
 AT_A_STRETCH = 256
 """Hashes that are decoded without a break: up to 2 µs each."""
-
-_HASH = re.compile(r"[0-9A-Za-z_/+-]{42}[AEIMQUYcgkosw048]")
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 Spelled = TypeVar("Spelled", str, tuple[str, str])
 
@@ -297,34 +290,6 @@ class Lookup:
     def _require_pepper(self, algorithm: str, pepper: str) -> None:
         if not self._hashes.is_served(pepper):
             raise InvalidPepper(algorithm, self._hashes.current_pepper())
-
-
-def digests_of(hashes: Sequence[str]) -> Mapping[str, bytes]:
-    """
-    The 32 bytes behind each lookup hash; malformed ones are left out.
-
-    They are decoded in one go, and looked at one by one only if one is malformed.
-    """
-    try:
-        return _decoded(hashes)
-    except ValueError:
-        return _decoded([text for text in hashes if _HASH.fullmatch(text)])
-
-
-def _decoded(hashes: Sequence[str]) -> Mapping[str, bytes]:
-    if any(len(text) != HASH_LENGTH for text in hashes):
-        raise ValueError("a hash has 43 characters")
-    # A 44th character for each makes them whole groups of base64: 33 bytes, of which
-    # the last holds the two bits that must not be there, and nothing else.
-    joined = ("A".join(hashes) + "A").encode("ascii") if hashes else b""
-    decoded = a2b_base64(joined.translate(_TO_STANDARD), strict_mode=True)
-    if any(decoded[DIGEST_BYTES :: DIGEST_BYTES + 1]):
-        raise ValueError("a hash has 256 bits")
-    starts = range(0, len(decoded), DIGEST_BYTES + 1)
-    return {
-        text: decoded[start : start + DIGEST_BYTES]
-        for text, start in zip(hashes, starts, strict=True)
-    }
 
 
 def _user(found: Mapping[ThreePid, UserId], key: ThreePid | None) -> str | None:

@@ -6,7 +6,10 @@ Source: Identity Service API v1.19, "Security considerations of hashed lookup"; 
 """
 
 import hashlib
+import re
 from base64 import urlsafe_b64encode
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 
@@ -14,8 +17,14 @@ SHA256 = "sha256"
 NONE = "none"
 ALGORITHMS = (SHA256, NONE)
 
+HASH_LENGTH = 43
+DIGEST_BYTES = 32
+
 PEPPER_MIN_MS = 600_000
 """A pepper serves for ten minutes at least, and is answered for as long again."""
+
+_HASH = re.compile(r"[0-9A-Za-z_/+-]{42}[AEIMQUYcgkosw048]")
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def lookup_digest(address: str, medium: str, pepper: str) -> bytes:
@@ -27,6 +36,34 @@ def lookup_hash(address: str, medium: str, pepper: str) -> str:
     """The hash as clients send it: URL-safe base64 without padding, 43 characters."""
     digest = lookup_digest(address, medium, pepper)
     return urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def digests_of(hashes: Sequence[str]) -> Mapping[str, bytes]:
+    """
+    The 32 bytes behind each lookup hash; malformed ones are left out.
+
+    They are decoded in one go, and looked at one by one only if one is malformed.
+    """
+    try:
+        return _decoded(hashes)
+    except ValueError:
+        return _decoded([text for text in hashes if _HASH.fullmatch(text)])
+
+
+def _decoded(hashes: Sequence[str]) -> Mapping[str, bytes]:
+    if any(len(text) != HASH_LENGTH for text in hashes):
+        raise ValueError("a hash has 43 characters")
+    # A 44th character for each makes them whole groups of base64: 33 bytes, of which
+    # the last holds the two bits that must not be there, and nothing else.
+    joined = ("A".join(hashes) + "A").encode("ascii") if hashes else b""
+    decoded = a2b_base64(joined.translate(_TO_STANDARD), strict_mode=True)
+    if any(decoded[DIGEST_BYTES :: DIGEST_BYTES + 1]):
+        raise ValueError("a hash has 256 bits")
+    starts = range(0, len(decoded), DIGEST_BYTES + 1)
+    return {
+        text: decoded[start : start + DIGEST_BYTES]
+        for text, start in zip(hashes, starts, strict=True)
+    }
 
 
 @frozen
