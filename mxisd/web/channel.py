@@ -7,7 +7,6 @@ anybody else have a turn, and answers its own errors without a body.
 """
 
 from enum import Enum
-from io import BytesIO
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
 
-from mxisd.errors import BodyTooLarge
 from mxisd.web import messages
-from mxisd.web.errors import refused
 from mxisd.web.exchange import Reply
+from mxisd.web.request import Refused
 
 if TYPE_CHECKING:
     from mxisd.web.site import IdentitySite
@@ -36,17 +34,12 @@ DISCARD_BYTES = 4 * 1024 * 1024
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 
-CHUNKS = 256
-CHUNK_BYTES = 64
-"""A body may have 256 chunks, and one more for each 64 bytes: each costs time."""
-
 PIPELINED = 8
 """So many requests that came in one piece are answered before others have a turn."""
 
 MALFORMED = messages.error(400, "M_UNKNOWN", "This is not HTTP.")
 TOO_SLOW = messages.error(408, "M_UNKNOWN", "The request took too long to arrive.")
 HEAD_TOO_LARGE = messages.error(431, "M_TOO_LARGE", "The headers are too large.")
-CHUNKS_TOO_SMALL = refused(BodyTooLarge("The body comes in too many small chunks."))
 
 
 class Phase(Enum):
@@ -59,81 +52,6 @@ class Phase(Enum):
     SENDING = "an answer is there, and the client has not yet read it"
     LEAVING = "refused; the rest is read and thrown away, so that the refusal arrives"
     CLOSED = "closed on our side"
-
-
-class Refused(Exception):
-    """A request is refused while it is being read; whoever reads it stops at once."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.status)
-        self.reply = reply
-
-
-class LimitedRequest(Request):
-    """
-    A request whose body is small, and that goes straight to the API.
-
-    Forms, cookies and sessions of Twisted are left out.
-
-    :ivar size: How many bytes of its body are there.
-    """
-
-    channel: Any
-    content: Any
-    size = 0
-    started = 0.0
-    _limit_bytes = 0
-    _too_large: Reply
-    _is_chunked = False
-    _pieces = 0
-
-    # The channel writes them, ready-made.
-    has_standing_headers = True
-
-    # Of any origin; then their standing headers have those of CORS.
-    is_for_pages = True
-
-    def gotLength(self, length: int | None) -> None:
-        """Prepare for the body; called before any of it is read."""
-        self.content = BytesIO()
-        if length == 0:
-            return
-        self._is_chunked = length is None
-        self.method, self.uri = self.channel.request_line()
-        self.path = self.uri.partition(b"?")[0]
-        resource = self.channel.site.resource
-        self._limit_bytes, self._too_large = resource.allowance(self, length)
-        self.channel.start_body()
-        if length is not None and length > self._limit_bytes:
-            self.channel.refuse(self._too_large)
-
-    def parseCookies(self) -> None:
-        """Take no notice of cookies."""
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """
-        Take a piece of the body.
-
-        :raise Refused: If that is too much.
-        """
-        self.size += len(data)
-        if self.size > self._limit_bytes:
-            raise Refused(self._too_large)
-        self._pieces += 1
-        if self._is_chunked and self._pieces > CHUNKS + self.size // CHUNK_BYTES:
-            raise Refused(CHUNKS_TOO_SMALL)
-        self.content.write(data)
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Answer; everything is there now."""
-        if self.channel.phase is Phase.LEAVING:
-            return
-        site = self.channel.site
-        self.content.seek(0)
-        self.method, self.uri, self.clientproto = command, path, version
-        self.path = path.partition(b"?")[0]
-        self.started = site.reactor.seconds()
-        site.resource.render(self)
 
 
 class LimitedChannel(HTTPChannel):
@@ -162,6 +80,11 @@ class LimitedChannel(HTTPChannel):
         """Method and URI of the request that is being read; else ``-``."""
         # Both are gone once the request is there as a whole.
         return getattr(self, "_command", b"-"), getattr(self, "_path", b"-")
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the request was refused already."""
+        return self.phase is Phase.LEAVING
 
     def start_body(self) -> None:
         """Expect a body, at a speed that makes sense."""

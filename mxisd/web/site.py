@@ -25,7 +25,7 @@ from mxisd.web.admin import AdminEndpoints, Administration
 from mxisd.web.associations import AssociationEndpoints
 from mxisd.web.authorization import Gate, Neighbourhood, Origins
 from mxisd.web.browsers import Browsers
-from mxisd.web.channel import LimitedChannel, LimitedRequest
+from mxisd.web.channel import LimitedChannel
 from mxisd.web.connections import MAX_CONNECTIONS, ConnectionLimits, Connections
 from mxisd.web.errors import Refusals
 from mxisd.web.exchange import Reply
@@ -35,6 +35,7 @@ from mxisd.web.operations import NAME, OperationsEndpoints
 from mxisd.web.operators import Operators
 from mxisd.web.pages import OwnPages, Pages
 from mxisd.web.rare_warnings import RareWarnings
+from mxisd.web.request import LimitedRequest
 from mxisd.web.resource import CORS, Api, Shield
 from mxisd.web.routes import V1, V2, Doors, Endpoints, routes
 from mxisd.web.validation import ValidationEndpoints

@@ -9,8 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from mxisd.ports import Resolution
 from mxisd.web.channel import (
     ABORT_SECONDS,
-    CHUNK_BYTES,
-    CHUNKS,
     DISCARD_BYTES,
     HEAD_SECONDS,
     IDLE_SECONDS,
@@ -19,6 +17,7 @@ from mxisd.web.channel import (
     PIPELINED,
     WINDOW_SECONDS,
 )
+from mxisd.web.request import CHUNK_BYTES, CHUNKS
 from tests.web.world import CORS, V1, V2, Answer, Wire, World
 
 PING = f"GET {V2} HTTP/1.1\r\nHost: here\r\n\r\n".encode()
