@@ -74,6 +74,13 @@ class IHomeserver(Interface):
 class IHomeserverKeys(Interface):
     """The keys with which homeservers sign."""
 
+    def remembered_key(server_name: ServerName, key_id: str) -> bytes | None:
+        """
+        Find a public key that need not be asked for, at once.
+
+        :return: ``None`` if :meth:`verify_key` has to find out.
+        """
+
     def verify_key(server_name: ServerName, key_id: str) -> Awaitable[bytes | None]:
         """
         Find a public key that a homeserver uses today.

@@ -129,6 +129,10 @@ class HomeserverKeys:
         factory=WeakValueDictionary, init=False
     )
 
+    def remembered_key(self, server_name: ServerName, key_id: str) -> bytes | None:
+        """Find a key that an answer of before still holds for."""
+        return self._remembered(self._known.get(str(server_name), _Known()), key_id)
+
     async def verify_key(self, server_name: ServerName, key_id: str) -> bytes | None:
         """Find a public key that a homeserver uses today; ten seconds at most."""
         # Many questions about one homeserver wait for one answer.

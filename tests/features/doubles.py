@@ -165,11 +165,18 @@ class FixedKeys:
 
     :ivar trouble: What is raised instead.
     :ivar asked: For which keys somebody asked.
+    :ivar remembered: Which keys need not be asked for.
     """
 
     keys: dict[tuple[str, str], bytes] = field(factory=dict)
     trouble: Exception | None = None
     asked: list[tuple[str, str]] = field(factory=list)
+    remembered: set[tuple[str, str]] = field(factory=set)
+
+    def remembered_key(self, server_name: ServerName, key_id: str) -> bytes | None:
+        """Find a key without asking."""
+        name = str(server_name), key_id
+        return self.keys[name] if name in self.remembered else None
 
     async def verify_key(self, server_name: ServerName, key_id: str) -> bytes | None:
         """Find a key."""

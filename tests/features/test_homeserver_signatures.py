@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.errors import Forbidden, HomeserverUnavailable
+from mxisd.errors import Forbidden, HomeserverUnavailable, LimitExceeded
 from mxisd.features.homeserver_signatures import MAX_SIGNATURES, HomeserverSignatures
 from mxisd.features.questions import QuestionPolicy, Questions
-from mxisd.model.identifiers import UserId
+from mxisd.model.identifiers import ServerName, UserId
 from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.x_matrix import SignedRequest, XMatrix
 from tests.features.doubles import ANYBODY, FixedKeys
@@ -79,3 +80,18 @@ class SignatureTests(SynchronousTestCase):
         """It is said so."""
         self.keys.trouble = HomeserverUnavailable("down")
         self.failureResultOf(self.require(header()), HomeserverUnavailable)
+
+    def test_known_keys_wait_for_nobody(self) -> None:
+        """Where others have used up all questions, what is remembered still counts."""
+        questions = Questions(evolve(self.policy, at_once=1), Clock())
+        crowded = HomeserverSignatures(self.keys, questions, self.signatures.our_names)
+
+        def require() -> "Deferred[Any]":
+            judging = crowded.require([header()], REQUEST, BOB, ANYBODY)
+            return Deferred.fromCoroutine(judging)
+
+        with questions.about(ServerName.parse("slow.example"), ANYBODY):
+            self.failureResultOf(require(), LimitExceeded)
+            self.keys.remembered.add(("example.org", KEY.key_id))
+            self.successResultOf(require())
+        self.assertEqual(self.keys.asked, [])

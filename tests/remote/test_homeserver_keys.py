@@ -208,6 +208,17 @@ class MemoryTests(KeysTestCase):
         self.assertIsNone(await self.ask())
         self.assertEqual(self.count, 2)
 
+    async def test_what_is_remembered_is_there_at_once(self) -> None:
+        """Also while others wait for an answer; not before, nor when it is over."""
+        name = ServerName.parse(NAME)
+        self.assertIsNone(self.keys.remembered_key(name, KEY.key_id))
+        self.assertEqual(await self.ask(), PUBLIC)
+        self.assertEqual(self.keys.remembered_key(name, KEY.key_id), PUBLIC)
+        self.assertIsNone(self.keys.remembered_key(name, OTHER.key_id))
+        self.clock.advance((LATER_MS - NOW_MS) / 1000)
+        self.assertIsNone(self.keys.remembered_key(name, KEY.key_id))
+        self.assertEqual(self.count, 1)
+
     async def test_expired_keys(self) -> None:
         """A homeserver whose answer is over has no keys."""
         self.say(content(valid_until_ts=NOW_MS - 1))
