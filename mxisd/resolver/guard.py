@@ -124,18 +124,22 @@ class Guard:
 
     # --- Asking -----------------------------------------------------------------------
 
-    async def ask(self, part: str, question: Callable[[], Awaitable[T]]) -> T:
+    async def ask(
+        self, part: str, question: Callable[[], Awaitable[T]], is_long: bool = False
+    ) -> T:
         """
         Put a question to the store.
 
         :param part: The capability that is asked.
+        :param is_long: Whether it may take too long by itself: its time-outs do not
+            open the circuit, lest one asker keep the others from the store.
         :raise StoreUnavailable: Whatever went wrong.
         """
         if self._timeouts < TIMEOUTS_TO_OPEN:
-            return await self._attempt(part, question)
+            return await self._attempt(part, question, is_long)
         if self._clock.seconds() >= self._probe_at:
             self._probe_at = self._clock.seconds() + COOL_DOWN
-            probe = self._probe(part, question)
+            probe = self._probe(part, question, is_long)
             self._background.spawn(probe, f"a probe of {self.name}")
         raise StoreUnavailable(f"{self.name} does not answer in time")
 
@@ -177,23 +181,28 @@ class Guard:
     def _unlisted(self, reason: str) -> StoreUnavailable:
         return StoreUnavailable(f"{self.name} did not list itself: {reason}")
 
-    async def _probe(self, part: str, question: Callable[[], Awaitable[T]]) -> None:
+    async def _probe(
+        self, part: str, question: Callable[[], Awaitable[T]], is_long: bool
+    ) -> None:
         try:
-            await self._attempt(part, question)
+            await self._attempt(part, question, is_long)
         except StoreUnavailable as error:
             log.debug("{store} still does not answer: {e}", store=self.name, e=error)
 
-    async def _attempt(self, part: str, question: Callable[[], Awaitable[T]]) -> T:
+    async def _attempt(
+        self, part: str, question: Callable[[], Awaitable[T]], is_long: bool
+    ) -> T:
         began = self._clock.seconds()
         try:
             answer = await in_time(self._watched(question), self._timeout, self._clock)
         except DeadlineExceeded as error:
-            raise self._timed_out(error) from error
+            raise self._timed_out(error, is_long) from error
         except CancelledError:
             # Whoever asked had less time; that the store is slow is told all the same.
             waited = self._clock.seconds() - began
             if waited >= self._timeout * LONG:
-                self._timed_out(DeadlineExceeded(f"no answer within {waited:.1f} s"))
+                slow = DeadlineExceeded(f"no answer within {waited:.1f} s")
+                self._timed_out(slow, is_long)
             raise
         except Misconfigured as error:
             # Its other parts may be well.
@@ -247,8 +256,9 @@ class Guard:
             )
         return StoreUnavailable(f"{self.name} did not answer: {_reason(error)}")
 
-    def _timed_out(self, error: DeadlineExceeded) -> StoreUnavailable:
-        self._timeouts += 1
+    def _timed_out(self, error: DeadlineExceeded, is_long: bool) -> StoreUnavailable:
+        if not is_long:
+            self._timeouts += 1
         self._probe_at = self._clock.seconds() + COOL_DOWN
         return self.failed(error)
 

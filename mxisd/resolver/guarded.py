@@ -33,6 +33,9 @@ from mxisd.resolver.guard import Guard
 
 T = TypeVar("T")
 
+MANY = 100
+"""A lookup of more may take too long without the store being slow."""
+
 # Answers are judged inside of the question: a store whose values fail when they are
 # looked at has failed.
 
@@ -44,7 +47,9 @@ class _Lookup:
     inner: IThreePidLookup
 
     async def lookup(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
-        return await self.guard.ask("lookups", lambda: self._found(threepids))
+        is_long = len(threepids) > MANY
+        found = self._found
+        return await self.guard.ask("lookups", lambda: found(threepids), is_long)
 
     async def _found(self, threepids: frozenset[ThreePid]) -> Mapping[ThreePid, UserId]:
         answer = await self.inner.lookup(threepids)

@@ -21,6 +21,7 @@ from mxisd.resolver.guard import (
     TIMEOUTS_TO_OPEN,
     apart,
 )
+from mxisd.resolver.guarded import MANY
 from tests.resolver.doubles import (
     BOB,
     BOB_ID,
@@ -29,7 +30,7 @@ from tests.resolver.doubles import (
     KnownPeople,
     SilentStore,
 )
-from tests.resolver.guarding import SECRET_ADDRESS, TIMEOUT, GuardTestCase
+from tests.resolver.guarding import SECRET_ADDRESS, TIMEOUT, GuardTestCase, under_way
 
 STRANGE_ERRORS = (
     SystemExit(1),
@@ -219,6 +220,20 @@ class AskingTests(GuardTestCase):
             self.assertFalse(self.guard.is_answering)
         self.failureResultOf(self.lookup(store), StoreUnavailable)
         self.assertEqual(len(self.warnings()), 1)
+
+    def test_long_lookups_do_not_close_a_store_to_others(self) -> None:
+        """Whoever looks up thousands keeps nobody else from asking it."""
+        many = frozenset(ThreePid("email", f"{n}@example.org") for n in range(MANY + 1))
+        store = self.guarded(lookup=SilentStore()).lookup
+        for withdrawn_after in (None, TIMEOUT * LONG):
+            for _ in range(TIMEOUTS_TO_OPEN):
+                answer = under_way(store.lookup(many))
+                self.clock.advance(withdrawn_after or TIMEOUT)
+                answer.cancel()
+                self.failureResultOf(answer, StoreUnavailable, CancelledError)
+                self.assertFalse(self.guard.is_answering)
+        found = self.lookup(KnownPeople({BOB: BOB_ID}))
+        self.assertEqual(self.successResultOf(found), {BOB: BOB_ID})
 
     def test_who_blocks_the_server_is_named(self) -> None:
         """Once an hour, since it may happen with each question."""
