@@ -6,6 +6,7 @@ from mxisd.config.sections import Config
 from mxisd.config.senders import channels
 from mxisd.drivers.http import HttpClients
 from mxisd.interfaces import Tools
+from mxisd.model.threepids import EMAIL
 from mxisd.notify.facts import Circumstances
 from mxisd.notify.notifier import Channel, Notifier
 from mxisd.notify.templates import wordings
@@ -17,6 +18,7 @@ def make_notifier(
 ) -> Notifier:
     """Make what sends all messages."""
     made = {}
+    service = service_name(config)
     for medium, each in channels(config.threepid, config.notification).items():
         tools = Tools(
             name=f"threepid.medium.{medium}",
@@ -29,6 +31,7 @@ def make_notifier(
             from_address=each.identity.address,
             from_name=each.identity.name,
             placeholders=each.placeholders,
+            service_name=service,
         )
         made[medium] = Channel(
             sender=each.sender.factory.build(each.sender.settings, tools),
@@ -36,3 +39,10 @@ def make_notifier(
             wordings=wordings(medium, each.templates, about, each.path),
         )
     return Notifier(made, random, reactor, config.notification.language)
+
+
+def service_name(config: Config) -> str:
+    """What people know us as: the name that mails are from, or the domain."""
+    email = channels(config.threepid, config.notification).get(EMAIL)
+    name = email.identity.name if email else ""
+    return name or config.matrix.domain

@@ -16,8 +16,8 @@ from mxisd.model.notices import (
     UnbindNotice,
     ValidationNotice,
 )
+from mxisd.notify.names import harmless, shown_id
 
-NAME_LENGTH = 100
 TOLD_LENGTH = 1000
 
 TOLD_KEYS = (
@@ -29,7 +29,9 @@ TOLD_KEYS = (
     "sender_avatar_url",
     "sender_display_name",
 )
-"""What the specification, or Synapse, knows that homeservers tell: never missing."""
+"""What homeservers tell, by the specification or Synapse: never missing."""
+
+_TOLD_NAMES = frozenset({"room_name", "sender_display_name"})
 
 _TOLD_KEY = re.compile(r"[A-Za-z0-9_.]+")
 
@@ -37,6 +39,8 @@ _TOLD_KEY = re.compile(r"[A-Za-z0-9_.]+")
 _DIRECTIONS = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e")
 _DIRECTIONS |= frozenset("\u2060\u2066\u2067\u2068\u2069\ufeff")
 _NO_TEXT = frozenset({"Cc", "Cn", "Co", "Cs", "Zl", "Zp"})
+# One blank that keeps words together stays, as French needs it.
+_WHITE_SPACE = re.compile(r"[^\S\u00a0]+|\s{2,}")
 
 
 @frozen(kw_only=True)
@@ -46,12 +50,14 @@ class Circumstances:
 
     :ivar domain: ``matrix.domain``.
     :ivar placeholders: The operator's own.
+    :ivar service_name: What people know us as; empty: the domain.
     """
 
     domain: str
     from_address: str
     from_name: str
     placeholders: Mapping[str, str]
+    service_name: str = ""
 
     @property
     def host(self) -> str:
@@ -106,11 +112,12 @@ def facts(notice: Notice, about: Circumstances) -> Facts:
         "DOMAIN_PRETTY": about.domain.capitalize(),
         "FROM_EMAIL": about.from_address,
         "FROM_NAME": about.from_name,
+        "SERVICE_NAME": about.service_name or about.domain,
         "RECIPIENT_MEDIUM": medium,
         "RECIPIENT_MEDIUM_URL_ENCODED": quote_plus(medium),
         "RECIPIENT_ADDRESS": address,
         "RECIPIENT_ADDRESS_URL_ENCODED": quote_plus(address),
-        **_own(notice),
+        **_own(notice, about.domain),
     }
     if "REGISTER_URL" in values:
         values["REGISTER_URL"] = values["REGISTER_URL"] or f"https://{about.domain}"
@@ -124,7 +131,13 @@ def _told(notice: Notice) -> Mapping[str, str]:
         return {}
     usable = {k: v for k, v in notice.facts.items() if _TOLD_KEY.fullmatch(k)}
     all_told = {**dict.fromkeys(TOLD_KEYS, ""), **usable}
-    return {key: one_line(value, TOLD_LENGTH) for key, value in all_told.items()}
+    return {key: _told_line(key, value) for key, value in all_told.items()}
+
+
+def _told_line(key: str, value: str) -> str:
+    if key in _TOLD_NAMES:
+        return harmless(one_line(value))
+    return one_line(value, TOLD_LENGTH)
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -138,7 +151,7 @@ def one_line(text: str, limit: int | None = None) -> str:
         for sign in text
         if sign not in _DIRECTIONS
     )
-    line = " ".join("".join(kept).split())
+    line = _WHITE_SPACE.sub(" ", "".join(kept)).strip()
     if limit is None or len(line) <= limit:
         return line
     return line[:limit].rstrip() + "…"
@@ -151,12 +164,12 @@ def header_line(text: str) -> str:
 
 
 @singledispatch
-def _own(notice: object) -> dict[str, str]:
+def _own(notice: object, domain: str) -> dict[str, str]:
     raise TypeError(f"no notice: {type(notice).__name__}")
 
 
 @_own.register
-def _validation(notice: ValidationNotice) -> dict[str, str]:
+def _validation(notice: ValidationNotice, domain: str) -> dict[str, str]:
     return {
         "VALIDATION_LINK": notice.link,
         "VALIDATION_TOKEN": notice.token.value,
@@ -166,10 +179,10 @@ def _validation(notice: ValidationNotice) -> dict[str, str]:
 
 
 @_own.register
-def _invite(notice: InviteNotice) -> dict[str, str]:
+def _invite(notice: InviteNotice, domain: str) -> dict[str, str]:
     medium, address = notice.threepid.medium, notice.threepid.readable
     return {
-        **_room(notice),
+        **_room(notice, domain),
         "INVITE_MEDIUM": medium,
         "INVITE_MEDIUM_URL_ENCODED": quote_plus(medium),
         "INVITE_ADDRESS": address,
@@ -179,25 +192,26 @@ def _invite(notice: InviteNotice) -> dict[str, str]:
 
 
 @_own.register
-def _matrix_id_invite(notice: MatrixIdInviteNotice) -> dict[str, str]:
-    return {**_room(notice), "RECIPIENT_ID": str(notice.recipient)}
+def _matrix_id_invite(notice: MatrixIdInviteNotice, domain: str) -> dict[str, str]:
+    return {**_room(notice, domain), "RECIPIENT_ID": str(notice.recipient)}
 
 
 @_own.register
-def _unbind(notice: UnbindNotice) -> dict[str, str]:
+def _unbind(notice: UnbindNotice, domain: str) -> dict[str, str]:
     return {"USER_ID": str(notice.user_id)}
 
 
-def _room(notice: InviteNotice | MatrixIdInviteNotice) -> dict[str, str]:
-    sender_name = one_line(notice.sender_name or "", NAME_LENGTH)
-    room_name = one_line(notice.room_name or "", NAME_LENGTH)
+def _room(notice: InviteNotice | MatrixIdInviteNotice, domain: str) -> dict[str, str]:
+    sender, room_id = str(notice.sender), notice.room_id
+    sender_name = harmless(one_line(notice.sender_name or ""))
+    room_name = harmless(one_line(notice.room_name or ""))
     return {
-        "SENDER_ID": str(notice.sender),
+        "SENDER_ID": sender,
         "SENDER_NAME": sender_name,
-        "SENDER_NAME_OR_ID": sender_name or str(notice.sender),
-        "ROOM_ID": notice.room_id,
+        "SENDER_NAME_OR_ID": sender_name or shown_id(sender, domain),
+        "ROOM_ID": room_id,
         "ROOM_NAME": room_name,
-        "ROOM_NAME_OR_ID": room_name or notice.room_id,
+        "ROOM_NAME_OR_ID": room_name or shown_id(room_id, domain),
         "ROOM_TYPE": notice.room_type or "",
         "ROOM_URL": _link(notice.room_url),
         "IS_SPACE": "yes" if notice.room_type == SPACE else "",

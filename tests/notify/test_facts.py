@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from mxisd.model.identifiers import UserId
 from mxisd.model.notices import SPACE
 from mxisd.model.threepids import canonical
-from mxisd.notify.facts import NAME_LENGTH, facts, one_line
+from mxisd.notify.facts import facts, header_line, one_line
+from mxisd.notify.names import NAME_LENGTH
 from tests.notify.fakes import (
     ABOUT,
     BOB,
@@ -22,6 +24,7 @@ from tests.notify.fakes import (
     UNBIND,
     VALIDATION,
 )
+from tests.notify.links import linked
 
 
 class FactsTests(SynchronousTestCase):
@@ -126,7 +129,38 @@ class FactsTests(SynchronousTestCase):
         for value in found.values():
             self.assertFalse(set(value) & set("\r\n\x00\u202e\u200b\u2028"))
             value.encode()
-        self.assertLessEqual(len(found["ROOM_NAME"]), NAME_LENGTH + 1)
+        for key in ("ROOM_NAME", "SENDER_NAME"):
+            self.assertLessEqual(len(found[key]), NAME_LENGTH)
+
+    def test_names_are_no_links(self) -> None:
+        """Those that stand for a name, and the copies that a homeserver told, too."""
+        name = "Win at https://evil.example/now"
+        bare = {"sender": UserId("win", "evil.example"), "room_id": "!a:evil.example"}
+        told = {"room_name": name, "sender_display_name": name * 3, "url": name}
+        for changes in ({"sender_name": name, "room_name": name}, bare):
+            empty: Any = {"sender_name": None, "room_name": None, "facts": told}
+            found = facts(evolve(INVITE, **{**empty, **changes}), ABOUT)
+            for key in (
+                "SENDER_NAME",
+                "SENDER_NAME_OR_ID",
+                "SENDER_DISPLAY_NAME",
+                "ROOM_NAME",
+                "ROOM_NAME_OR_ID",
+            ):
+                self.assertEqual(linked(found[key]), [], key)
+            for key in ("room_name", "sender_display_name"):
+                self.assertEqual(linked(found.told[key]), [], key)
+                self.assertLessEqual(len(found.told[key]), NAME_LENGTH)
+            # What is data stays as it is: templates make addresses of it.
+            self.assertEqual(found["URL"], name)
+        self.assertEqual(found["SENDER_ID"], "@win:evil.example")
+        self.assertEqual(found["ROOM_ID"], "!a:evil.example")
+
+    def test_the_name_of_the_service(self) -> None:
+        """The one that the operator gave it, or else the domain."""
+        named = evolve(ABOUT, service_name="Chat\nat Example")
+        for about, expected in ((ABOUT, "example.org"), (named, "Chat at Example")):
+            self.assertEqual(facts(UNBIND, about)["SERVICE_NAME"], expected)
 
 
 class OneLineTests(SynchronousTestCase):
@@ -137,5 +171,11 @@ class OneLineTests(SynchronousTestCase):
             ("Zoë 👩\u200d🚀", "Zoë 👩\u200d🚀"),
             ("a\u202eb", "ab"),
             ("abcdef", "abcd…"),
+            ("Qui\u00a0?", "Qui\u00a0?"),
+            ("a\u00a0\u00a0 b\u2003c", "a b c"),
         ):
             self.assertEqual(one_line(text, 4 if text == "abcdef" else None), expected)
+
+    def test_headers(self) -> None:
+        """A blank that keeps two words together stays one."""
+        self.assertEqual(header_line("Qui\u00a0? =?x"), "Qui\u00a0? = ?x")
