@@ -5,6 +5,7 @@ Programs make links of what looks like one; there nobody sees that it is a name.
 """
 
 import re
+import unicodedata
 
 NAME_LENGTH = 60
 """The longest name that a message has, in characters."""
@@ -18,6 +19,9 @@ QUOTES = {
 }
 """The quotation marks of each language."""
 
+PLAIN_QUOTES = ('"', '"')
+"""Those that every phone has."""
+
 _QUOTES = re.compile('["“”„‟«»″ʺ˝〝〞〟❝❞❠＂]')
 
 # A blank behind the sign is seen, and nothing is a link any more. Dots between digits
@@ -28,6 +32,8 @@ _COLONS = re.compile(r":(?=//)|(?<=[^\W\d_]):(?=[\w/+%])")
 _BACKSLASHES = re.compile(r"\\{2,}")
 
 _JOINER = "\N{ZERO WIDTH JOINER}"
+_ISOLATE, _END_ISOLATE = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+_FROM_RIGHT = frozenset({"AL", "AN", "R"})
 
 
 def harmless(name: str) -> str:
@@ -58,10 +64,14 @@ def cut(line: str, limit: int, mark: str = "…") -> str:
     return line[: limit - len(mark)].rstrip(f" {_JOINER}") + mark
 
 
-def quoted(name: str, language: str) -> str:
+def quoted(name: str, marks: tuple[str, str]) -> str:
     """A name between quotation marks, none of which it ends itself."""
-    first, last = QUOTES[language]
-    return first + _QUOTES.sub("'", name) + last
+    first, last = marks
+    inner = _QUOTES.sub("'", name)
+    if any(unicodedata.bidirectional(sign) in _FROM_RIGHT for sign in inner):
+        # It does not turn round what stands beside it.
+        inner = _ISOLATE + inner + _END_ISOLATE
+    return first + inner + last
 
 
 def shown_id(matrix_id: str, domain: str) -> str:

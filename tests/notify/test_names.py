@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.notify.names import NAME_LENGTH, cut, harmless, quoted, shown_id
+from mxisd.notify.names import NAME_LENGTH, QUOTES, cut, harmless, quoted, shown_id
 from tests.notify.links import linked
 
 
@@ -75,16 +75,21 @@ class QuotedTests(SynchronousTestCase):
             ("de", "„Tom“"),
             ("fr", "«\u00a0Tom\u00a0»"),
         ):
-            self.assertEqual(quoted("Tom", language), expected)
+            self.assertEqual(quoted("Tom", QUOTES[language]), expected)
 
     def test_nobody_ends_the_quotation(self) -> None:
         """Marks of any kind inside of it are single ones."""
         for sign in '“”„‟«»"＂〝〞〟❝❞':
             name = f"Tea{sign} is over. Call {sign}1"
             for language in ("en", "de", "fr"):
-                found = quoted(name, language)
+                found = quoted(name, QUOTES[language])
                 self.assertNotIn(sign, found[1:-1])
                 self.assertIn("Tea' is over. Call '1", found)
+
+    def test_names_from_right_to_left(self) -> None:
+        """They turn nothing round that stands beside them; others need no sign."""
+        for name in ("שלום 1", "سلام"):
+            self.assertEqual(quoted(name, QUOTES["en"]), f"“\u2068{name}\u2069”")
 
 
 class ShownIdTests(SynchronousTestCase):
