@@ -16,6 +16,7 @@ from mxisd.assembly.invitations import (
 )
 from mxisd.assembly.limits import make_limits
 from mxisd.assembly.lookup import make_lookup
+from mxisd.assembly.messages import service_name
 from mxisd.assembly.questions import make_questions
 from mxisd.assembly.stores import NamedStore
 from mxisd.assembly.validation import make_validation
@@ -98,6 +99,7 @@ def _settings(config: Config, clock: IReactorTime) -> WebSettings:
         internal_networks=config.server.internal_networks,
         access_log=config.logging.access,
         public_url=config.public_url,
+        service_name=service_name(config),
         asks_first=config.view.session.on_token_submit.confirm,
         pages=_pages(config),
         max_connections=_max_connections(),

@@ -173,6 +173,7 @@ class WebSettings:
         the names of stores.
     :ivar access_log: A file, ``-`` for the standard output, empty for none.
     :ivar public_url: Where clients find us, without a slash at its end.
+    :ivar service_name: What people know us as.
     :ivar asks_first: Whether who opens a link has to press a button.
     :ivar max_connections: How many connections leave enough for ourselves.
     """
@@ -183,6 +184,7 @@ class WebSettings:
     internal_networks: Sequence[Network]
     access_log: str
     public_url: str
+    service_name: str
     asks_first: bool = False
     max_connections: int = MAX_CONNECTIONS
     pages: OwnPages = field(factory=OwnPages)
@@ -255,7 +257,7 @@ def _validation(
 ) -> ValidationEndpoints:
     return ValidationEndpoints(
         validation=validation,
-        pages=Pages(settings.pages),
+        pages=Pages(settings.pages, settings.service_name),
         base_url=f"{settings.public_url}{base}",
         takes_query=takes_query,
         asks_first=settings.asks_first,

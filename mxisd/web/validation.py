@@ -106,7 +106,7 @@ class ValidationEndpoints:
             return self._thanks(session, languages, 302)
         return self.pages.question(
             languages,
-            session.threepid.medium,
+            session.threepid,
             CONFIRM,
             messages.fields(given),
             self.validation.followed_link(session),
@@ -117,7 +117,7 @@ class ValidationEndpoints:
     ) -> Reply:
         link = self.validation.followed_link(session)
         if link is None:
-            return self.pages.success(languages, session.threepid.medium)
+            return self.pages.success(languages, session.threepid)
         location = (b"Location", with_sid(link, session.sid).encode("ascii"))
         return Reply(status, b"", HTML_TYPE, (*DISCRETION, location))
 

@@ -37,6 +37,18 @@ class LinkTests(ValidationTestCase):
                 )
             self.assertEqual(self.validated(given, base).status, 200)
 
+    def test_the_page_says_what_was_proved(self) -> None:
+        """The address, and for whom; who has no valid link learns no address."""
+        self.begun()
+        link = self.world.notifier.last.link
+        answer = self.open(link)
+        for text in ("alice@example.org", "Chat at Example"):
+            self.assertIn(text, answer.body.decode())
+        for broken in (link + "x", link.replace("client_secret=", "client_secret=x")):
+            answer = self.open(broken)
+            self.assertNotIn("alice@example.org", answer.body.decode())
+            self.assertIn("Chat at Example", answer.body.decode())
+
     def test_a_look_proves_nothing(self) -> None:
         """HEAD is what link checkers send."""
         given = self.begun()
@@ -137,6 +149,7 @@ class ButtonTests(ValidationTestCase):
         for _ in range(2):
             answer = self.open(link)
             self.assertIn("<form", answer.body.decode())
+            self.assertIn("alice@example.org", answer.body.decode())
         self.assert_refused(self.validated(given), 400, "M_SESSION_NOT_VALIDATED")
         for _ in range(2):
             answer = self.press(given)

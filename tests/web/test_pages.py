@@ -6,6 +6,7 @@ from base64 import b64encode
 from html.parser import HTMLParser
 from typing import Any
 
+from attrs import asdict
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import (
@@ -14,10 +15,14 @@ from mxisd.errors import (
     SessionExpired,
     TokenIncorrect,
 )
+from mxisd.model.colours import DARK, LIGHT
+from mxisd.model.threepids import ThreePid, canonical
 from mxisd.web.exchange import Reply
 from mxisd.web.pages import OwnPages, Pages
 from mxisd.web.pages.texts import ALL, ENGLISH, FRENCH, GERMAN, Texts, texts_in
 
+EMAIL, PHONE = ThreePid("email", "bob@example.com"), ThreePid("msisdn", "447700900001")
+SERVICE = "Chat & Co. at <Example>"
 FIELDS = {"sid": "a", "client_secret": "b=.-", "token": "<b>\"'&amp;"}
 
 
@@ -60,19 +65,19 @@ class PagesTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Have pages."""
-        self.pages = Pages(OwnPages())
+        self.pages = Pages(OwnPages(), SERVICE)
 
     def all_pages(self, language: str = "en") -> list[Reply]:
         """One of each."""
         languages = (language,)
         return [
-            self.pages.success(languages, "email"),
-            self.pages.success(languages, "msisdn"),
+            self.pages.success(languages, EMAIL),
+            self.pages.success(languages, PHONE),
             self.pages.failure(languages, 404, NoValidSession("no")),
             self.pages.failure(languages, 400, SessionExpired("no")),
             self.pages.failure(languages, 503, RecordsUnavailable("no")),
-            self.pages.question(languages, "email", "confirm", FIELDS, None),
-            self.pages.question(languages, "msisdn", "confirm", FIELDS, "https://a/"),
+            self.pages.question(languages, EMAIL, "confirm", FIELDS, None),
+            self.pages.question(languages, PHONE, "confirm", FIELDS, "https://a/"),
         ]
 
     def test_they_are_whole(self) -> None:
@@ -81,10 +86,50 @@ class PagesTests(SynchronousTestCase):
             for reply in self.all_pages(language):
                 elements = Elements(reply)
                 self.assertEqual(elements.open, [])
-                self.assertEqual(elements.named("html"), [{"lang": language}])
+                expected = {"lang": language, "dir": "ltr"}
+                self.assertEqual(elements.named("html"), [expected])
                 for name in ("title", "main", "h1"):
                     self.assertEqual(len(elements.named(name)), 1, name)
                 self.assertEqual(header(reply, b"Content-Language"), language)
+
+    def test_whose_they_are(self) -> None:
+        """Each has the name of the service, once more where it is asked for."""
+        for language in ALL:
+            pages = self.all_pages(language)
+            for number, reply in enumerate(pages):
+                name = "Chat &amp; Co. at &lt;Example&gt;"
+                found = reply.body.decode().count(name)
+                self.assertEqual(found, 2 if reply in pages[-2:] else 1, number)
+
+    def test_which_address_they_are_about(self) -> None:
+        """As people read it; a failure tells none, since nobody proved anything."""
+        idn = canonical("email", "ann@xn--fa-hia.example")
+        odd = ThreePid("email", "a{b}$c&d@example.com")
+        for language in ALL:
+            for threepid, shown in (
+                (EMAIL, "bob@example.com"),
+                (PHONE, "+447700900001"),
+                (idn, "ann@faß.example"),
+                (odd, "a{b}$c&amp;d@example.com"),
+            ):
+                for reply in (
+                    self.pages.success((language,), threepid),
+                    self.pages.question((language,), threepid, "confirm", {}, None),
+                ):
+                    expected = f'<strong dir="auto">{shown}</strong>'
+                    self.assertEqual(reply.body.decode().count(expected), 1)
+            for reply in self.all_pages(language)[2:5]:
+                self.assertNotIn(b"<strong", reply.body)
+
+    def test_colours(self) -> None:
+        """Those of the mails, by day and by night, and no others."""
+        for reply in self.all_pages():
+            found = set(re.findall(r"#[0-9a-f]{3,6}\b", reply.body.decode()))
+            known = {*asdict(LIGHT).values(), *asdict(DARK).values()}
+            self.assertLessEqual(found, known)
+            for scheme in (LIGHT, DARK):
+                for name in ("page", "card", "text", "act", "on_act", "bad"):
+                    self.assertIn(getattr(scheme, name), found)
 
     def test_they_need_nothing(self) -> None:
         """No script, no link, no picture, no address of anywhere."""
@@ -147,8 +192,8 @@ class PagesTests(SynchronousTestCase):
 
     def test_own_pages_are_served_as_they_are(self) -> None:
         """Byte for byte, with the status that belongs to them."""
-        pages = Pages(OwnPages(b"\xffyes $title", b"no"))
-        success = pages.success(("de",), "email")
+        pages = Pages(OwnPages(b"\xffyes $title", b"no"), SERVICE)
+        success = pages.success(("de",), EMAIL)
         failure = pages.failure(("de",), 404, NoValidSession("x"))
         self.assertEqual((success.status, success.body), (200, b"\xffyes $title"))
         self.assertEqual((failure.status, failure.body), (404, b"no"))
@@ -176,5 +221,15 @@ class TextsTests(SynchronousTestCase):
         """Each language says everything, in words of its own."""
         for media in (GERMAN.proved, GERMAN.asked, FRENCH.proved, FRENCH.asked):
             self.assertEqual(set(media), {"email", "msisdn"})
+        for each in ALL.values():
+            for text in (*each.proved.values(), *each.asked.values()):
+                self.assertIn("{address}", text)
         said = [text for each in ALL.values() for text in (each.expired, each.button)]
         self.assertEqual(len(set(said)), len(said))
+
+    def test_french_typography(self) -> None:
+        """High signs never stand alone at the beginning of a line."""
+        texts = asdict(FRENCH)
+        media = (*texts.pop("proved").values(), *texts.pop("asked").values())
+        for text in (*texts.values(), *media):
+            self.assertNotRegex(text, "[^\u00a0][:;?!»]|«[^\u00a0]|'")

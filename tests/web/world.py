@@ -346,6 +346,7 @@ class World:
             "internal_networks": networks("127.0.0.0/8", "10.0.0.0/8"),
             "access_log": "",
             "public_url": PUBLIC_URL,
+            "service_name": "Chat at Example",
         }
         doors = {"v1": True, "v2": True, "admin": True, "ma1sd_internal": True}
         chosen = dict(self.settings)

@@ -11,10 +11,12 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from mxisd.errors import RequestRefused, SessionExpired
+from mxisd.model.colours import DARK, LIGHT
 from mxisd.model.next_links import web_origin
+from mxisd.model.threepids import MSISDN, ThreePid
 from mxisd.web.exchange import Reply
 from mxisd.web.pages.texts import Texts, texts_in
 
@@ -47,33 +49,48 @@ class OwnPages:
 
 @frozen
 class _Content:
-    """What is different from page to page; all of it plain text but the form."""
+    """
+    What is different from page to page; all of it plain text but the form.
+
+    :ivar text: May name ``{address}`` and ``{service}``.
+    """
 
     kind: str
     mark: str
     title: str
     text: str
     form: str = ""
+    address: str = ""
 
 
 class Pages:
-    """Makes the pages."""
+    """
+    Makes the pages.
 
-    def __init__(self, own: OwnPages) -> None:
+    :ivar service: What people know us as.
+    """
+
+    def __init__(self, own: OwnPages, service: str) -> None:
         self._own = own
+        self._service = service
         self._layout = Template(_file("layout.html"))
         self._form = Template(_file("form.html"))
-        self._style = _file("style.css")
+        self._style = Template(_file("style.css")).substitute(_colours())
         digest = hashlib.sha256(self._style.encode()).digest()
         self._style_source = f"'sha256-{b64encode(digest).decode()}'"
 
-    def success(self, languages: Sequence[str], medium: str) -> Reply:
+    def success(self, languages: Sequence[str], threepid: ThreePid) -> Reply:
         """The address is proved."""
         if self._own.success is not None:
             return Reply(200, self._own.success, HTML_TYPE, DISCRETION)
         texts = texts_in(languages)
-        text = texts.proved[medium]
-        content = _Content("success", GOOD_MARK, texts.success, text)
+        content = _Content(
+            "success",
+            GOOD_MARK,
+            texts.success,
+            texts.proved[threepid.medium],
+            address=_shown(threepid),
+        )
         return self._page(200, texts, content)
 
     def failure(self, languages: Sequence[str], status: int, error: Exception) -> Reply:
@@ -88,7 +105,7 @@ class Pages:
     def question(
         self,
         languages: Sequence[str],
-        medium: str,
+        threepid: ThreePid,
         action: str,
         fields: Mapping[str, str],
         next_link: str | None,
@@ -105,8 +122,14 @@ class Pages:
             fields="".join(_hidden(name, value) for name, value in fields.items()),
             button=escape(texts.button),
         )
-        text = texts.asked[medium]
-        content = _Content("question", QUESTION_MARK, texts.question, text, form)
+        content = _Content(
+            "question",
+            QUESTION_MARK,
+            texts.question,
+            texts.asked[threepid.medium],
+            form,
+            _shown(threepid),
+        )
         targets = ["'self'", *([web_origin(next_link)] if next_link else [])]
         return self._page(200, texts, content, " ".join(targets))
 
@@ -119,8 +142,9 @@ class Pages:
             kind=content.kind,
             mark=escape(content.mark),
             title=escape(content.title),
-            text=escape(content.text),
+            text=self._said(content),
             form=content.form,
+            service=escape(self._service),
         )
         headers = (
             *DISCRETION,
@@ -128,6 +152,13 @@ class Pages:
             (b"Content-Security-Policy", self._policy(targets).encode()),
         )
         return Reply(status, body.encode(), HTML_TYPE, headers)
+
+    def _said(self, content: _Content) -> str:
+        # Escaped before values come into it, none of which is a template itself.
+        return escape(content.text).format(
+            address=f'<strong dir="auto">{escape(content.address)}</strong>',
+            service=escape(self._service),
+        )
 
     def _policy(self, targets: str) -> str:
         return (
@@ -140,6 +171,20 @@ def _reason(texts: Texts, error: Exception) -> str:
     if isinstance(error, SessionExpired):
         return texts.expired
     return texts.unknown if isinstance(error, RequestRefused) else texts.later
+
+
+def _shown(threepid: ThreePid) -> str:
+    prefix = "+" if threepid.medium == MSISDN else ""
+    return prefix + threepid.readable
+
+
+def _colours() -> Mapping[str, str]:
+    schemes = {"light": asdict(LIGHT), "dark": asdict(DARK)}
+    return {
+        f"{scheme}_{name}": colour
+        for scheme, colours in schemes.items()
+        for name, colour in colours.items()
+    }
 
 
 def _hidden(name: str, value: str) -> str:
