@@ -76,7 +76,9 @@ class TemplateSection:
     session: SessionTemplateSection = option("Sessions.", SessionTemplateSection)
     generic: GenericTemplateSection = option("Others.", GenericTemplateSection)
     placeholder: Mapping[str, str] = option(
-        "Further placeholders and their values; ``REGISTER_URL`` replaces ours.", dict
+        "Further placeholders and their values; ``REGISTER_URL`` and ``SERVICE_NAME`` "
+        "replace ours.",
+        dict,
     )
 
     @property

@@ -31,6 +31,9 @@ TOLD_KEYS = (
 )
 """What homeservers tell, by the specification or Synapse: never missing."""
 
+REPLACEABLE = frozenset({"REGISTER_URL", "SERVICE_NAME"})
+"""Placeholders of ours that those of operators replace."""
+
 _TOLD_NAMES = frozenset({"room_name", "sender_display_name"})
 
 _TOLD_KEY = re.compile(r"[A-Za-z0-9_.]+")
@@ -117,11 +120,12 @@ def facts(notice: Notice, about: Circumstances) -> Facts:
         "RECIPIENT_MEDIUM_URL_ENCODED": quote_plus(medium),
         "RECIPIENT_ADDRESS": address,
         "RECIPIENT_ADDRESS_URL_ENCODED": quote_plus(address),
-        **_own(notice, about.domain),
+        **_own(notice),
     }
+    values |= _names_or_ids(values, about.domain)
     if "REGISTER_URL" in values:
         values["REGISTER_URL"] = values["REGISTER_URL"] or f"https://{about.domain}"
-    chosen = {k: v for k, v in about.placeholders.items() if k == "REGISTER_URL" and v}
+    chosen = {k: v for k, v in about.placeholders.items() if k in REPLACEABLE and v}
     clean = {name: one_line(value) for name, value in values.items()}
     return Facts({**about.placeholders, **clean, **chosen}, _told(notice))
 
@@ -164,12 +168,12 @@ def header_line(text: str) -> str:
 
 
 @singledispatch
-def _own(notice: object, domain: str) -> dict[str, str]:
+def _own(notice: object) -> dict[str, str]:
     raise TypeError(f"no notice: {type(notice).__name__}")
 
 
 @_own.register
-def _validation(notice: ValidationNotice, domain: str) -> dict[str, str]:
+def _validation(notice: ValidationNotice) -> dict[str, str]:
     return {
         "VALIDATION_LINK": notice.link,
         "VALIDATION_TOKEN": notice.token.value,
@@ -179,10 +183,10 @@ def _validation(notice: ValidationNotice, domain: str) -> dict[str, str]:
 
 
 @_own.register
-def _invite(notice: InviteNotice, domain: str) -> dict[str, str]:
+def _invite(notice: InviteNotice) -> dict[str, str]:
     medium, address = notice.threepid.medium, notice.threepid.readable
     return {
-        **_room(notice, domain),
+        **_room(notice),
         "INVITE_MEDIUM": medium,
         "INVITE_MEDIUM_URL_ENCODED": quote_plus(medium),
         "INVITE_ADDRESS": address,
@@ -192,29 +196,33 @@ def _invite(notice: InviteNotice, domain: str) -> dict[str, str]:
 
 
 @_own.register
-def _matrix_id_invite(notice: MatrixIdInviteNotice, domain: str) -> dict[str, str]:
-    return {**_room(notice, domain), "RECIPIENT_ID": str(notice.recipient)}
+def _matrix_id_invite(notice: MatrixIdInviteNotice) -> dict[str, str]:
+    return {**_room(notice), "RECIPIENT_ID": str(notice.recipient)}
 
 
 @_own.register
-def _unbind(notice: UnbindNotice, domain: str) -> dict[str, str]:
+def _unbind(notice: UnbindNotice) -> dict[str, str]:
     return {"USER_ID": str(notice.user_id)}
 
 
-def _room(notice: InviteNotice | MatrixIdInviteNotice, domain: str) -> dict[str, str]:
-    sender, room_id = str(notice.sender), notice.room_id
-    sender_name = harmless(one_line(notice.sender_name or ""))
-    room_name = harmless(one_line(notice.room_name or ""))
+def _room(notice: InviteNotice | MatrixIdInviteNotice) -> dict[str, str]:
     return {
-        "SENDER_ID": sender,
-        "SENDER_NAME": sender_name,
-        "SENDER_NAME_OR_ID": sender_name or shown_id(sender, domain),
-        "ROOM_ID": room_id,
-        "ROOM_NAME": room_name,
-        "ROOM_NAME_OR_ID": room_name or shown_id(room_id, domain),
+        "SENDER_ID": str(notice.sender),
+        "SENDER_NAME": harmless(one_line(notice.sender_name or "")),
+        "ROOM_ID": notice.room_id,
+        "ROOM_NAME": harmless(one_line(notice.room_name or "")),
         "ROOM_TYPE": notice.room_type or "",
         "ROOM_URL": _link(notice.room_url),
         "IS_SPACE": "yes" if notice.room_type == SPACE else "",
+    }
+
+
+def _names_or_ids(values: Mapping[str, str], domain: str) -> dict[str, str]:
+    told_of = [who for who in ("SENDER", "ROOM") if f"{who}_ID" in values]
+    return {
+        f"{who}_NAME_OR_ID": values[f"{who}_NAME"]
+        or shown_id(values[f"{who}_ID"], domain)
+        for who in told_of
     }
 
 

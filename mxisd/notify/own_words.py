@@ -26,6 +26,7 @@ from mxisd.notify.names import (
     cut,
     quoted,
     shown_id,
+    unlinked,
 )
 from mxisd.notify.segments import plain, segments
 from mxisd.notify.wording import Words
@@ -147,7 +148,8 @@ class OwnShortText:
 
     def _text(self, facts: Facts, language: str, limit: int) -> str:
         def name(given: str) -> str:
-            shown = cut(plain(given), limit, "...")
+            # What is plain now may look like a link again: a full-width colon.
+            shown = cut(unlinked(plain(given)), limit, "...")
             return shown and quoted(shown, PLAIN_QUOTES)
 
         about = _about(facts, name)

@@ -90,10 +90,13 @@ class FactsTests(SynchronousTestCase):
         self.assertEqual(found["REGISTER_URL"], "https://join.example.org")
 
     def test_placeholders_of_the_operator(self) -> None:
-        """They add to ours, and replace none but one."""
+        """They add to ours, and replace none but two."""
         about = evolve(ABOUT, placeholders={"SUPPORT": "Tel. 1", "DOMAIN": "evil"})
         found = facts(VALIDATION, about)
         self.assertEqual((found["SUPPORT"], found["DOMAIN"]), ("Tel. 1", "example.org"))
+        # It is younger than templates that have one of this name.
+        about = evolve(ABOUT, placeholders={"SERVICE_NAME": "Ours"})
+        self.assertEqual(facts(VALIDATION, about)["SERVICE_NAME"], "Ours")
 
     def test_what_a_homeserver_told(self) -> None:
         """Known placeholders win, the operator's too; strange keys are left out."""

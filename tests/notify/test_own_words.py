@@ -43,6 +43,8 @@ LURES = (
     "evil.example/login",
     "call tel:+4930123456 or mail eve@evil.example",
     "Tea” is over. Call “01234",
+    "http：／／evil/x",
+    "⒈com",
 )
 
 
