@@ -27,6 +27,7 @@ _QUOTES = re.compile('["“”„‟«»″ʺ˝〝〞〟❝❞❠＂]')
 # A blank behind the sign is seen, and nothing is a link any more. Dots between digits
 # belong to dates and versions, unless there are as many as in an IPv4 address.
 _DOTS = re.compile(r"(?<=\S)([.。．｡․])(?=[^\s\d….。．｡․!-@\[-`{-~])")
+_WWW = re.compile(r"(?<=www)\.(?=\S)", re.IGNORECASE)
 _FOUR_NUMBERS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3,}\b")
 _COLONS = re.compile(r":(?=//)|(?<=[^\W\d_]):(?=[\w/+%])")
 _BACKSLASHES = re.compile(r"\\{2,}")
@@ -47,7 +48,7 @@ def harmless(name: str) -> str:
 
 def unlinked(line: str) -> str:
     """A text with blanks where links would be: ``https: //evil. example``."""
-    line = _COLONS.sub(": ", _DOTS.sub(r"\1 ", line))
+    line = _COLONS.sub(": ", _WWW.sub(". ", _DOTS.sub(r"\1 ", line)))
     line = _FOUR_NUMBERS.sub(lambda found: found[0].replace(".", ". "), line)
     return _BACKSLASHES.sub(r"\\", line)
 

@@ -3,6 +3,7 @@
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,9 @@ class MailTests(TestCase):
             for kind in ("plain", "html"):
                 part = mail.get_body((kind,))
                 assert part is not None
-                self.assertIn("example.org", part.get_content())
+                content = unescape(part.get_content())
+                for expected in ("example.org", 'Jörg "J" <日本>', BOB.address):
+                    self.assertIn(expected, content)
             server.delivered.clear()
 
     async def test_the_link_survives(self) -> None:

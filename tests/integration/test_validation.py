@@ -7,7 +7,6 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from mxisd.model.secret import Secret
 from mxisd.model.sessions import LIFE_MS, digest_of
 from mxisd.records.sessions import ADD_SESSION
+from tests.contrast import LARGE_TEXT, TEXT
+from tests.contrast import contrast as hex_contrast
 from tests.integration.chromium import Chromium, Tab, program
 from tests.integration.client import V1, V2
 from tests.integration.server import MxisdProcess
@@ -25,7 +26,7 @@ from tests.integration.server import MxisdProcess
 CLIENT = "monkeys=are.GREAT_-"
 TOKEN = "0123456789abcdefABCDEF0123456789"
 WIDTHS = (320, 1280)
-LARGE_TEXT_CONTRAST, TEXT_CONTRAST = 3.0, 4.5
+SERVICE, ADDRESS = "Chat at Example", "ann@example.org"
 
 
 class App(ThreadingHTTPServer):
@@ -74,7 +75,10 @@ class World:
         folder = self.folder / name
         folder.mkdir()
         view = {"session": {"onTokenSubmit": {"confirm": confirm}}}
-        server = MxisdProcess(folder, {"view": view}).start()
+        identity = {"from": "id@example.org", "name": SERVICE}
+        medium = {"email": {"identity": identity, "connector": "none"}}
+        config = {"view": view, "threepid": {"medium": medium}}
+        server = MxisdProcess(folder, config).start()
         atexit.register(server.stop)
         return server
 
@@ -92,7 +96,19 @@ class World:
         sid = f"session-{self.count}"
         changed_ms = int(time.time() * 1000) - age_ms
         digest = digest_of(Secret(CLIENT))
-        row = (sid, medium, "a", None, digest, TOKEN, changed_ms, 1, next_link, 0, None)
+        row = (
+            sid,
+            medium,
+            ADDRESS,
+            None,
+            digest,
+            TOKEN,
+            changed_ms,
+            1,
+            next_link,
+            0,
+            None,
+        )
         records = sqlite3.connect(server.folder / "mxisd.db", timeout=30)
         with records:
             records.execute(ADD_SESSION, row)
@@ -108,22 +124,13 @@ def world() -> World:
     return World()
 
 
-def luminance(colour: Sequence[float]) -> float:
-    """How light a colour is; WCAG 2.1, "relative luminance"."""
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in (each / 255 for each in colour)
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
 def contrast(first: str, second: str) -> float:
     """The contrast of two colours as browsers write them."""
-    lights = sorted(
-        luminance([float(part) for part in re.findall(r"[\d.]+", colour)[:3]])
-        for colour in (first, second)
-    )
-    return (lights[1] + 0.05) / (lights[0] + 0.05)
+    return hex_contrast(*(_hex(colour) for colour in (first, second)))
+
+
+def _hex(colour: str) -> str:
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
 
 
 class BrowserTests(SynchronousTestCase):
@@ -151,8 +158,8 @@ class BrowserTests(SynchronousTestCase):
             card = self.colour("main", "backgroundColor")
             text = contrast(self.colour("p:last-of-type", "color"), card)
             mark = contrast(self.colour(".mark", "color"), card)
-            self.assertGreater(text, TEXT_CONTRAST)
-            self.assertGreater(mark, LARGE_TEXT_CONTRAST)
+            self.assertGreater(text, TEXT)
+            self.assertGreater(mark, LARGE_TEXT)
         self.tab.prefer("light")
 
     def assert_harmless(self, url: str) -> None:
@@ -182,6 +189,10 @@ class BrowserTests(SynchronousTestCase):
             lang = self.tab.value("document.documentElement.lang")
             self.assertEqual(lang, language[:2])
             self.assertIn(("heading", title), self.tab.roles())
+            name = self.tab.value("document.querySelector('header').innerText")
+            self.assertEqual(name, SERVICE)
+            address = self.tab.value("document.querySelector('strong').innerText")
+            self.assertEqual(address, ADDRESS)
             self.assertIn("main", [role for role, _ in self.tab.roles()])
             self.assert_harmless(url)
         self.assert_readable()
@@ -232,7 +243,7 @@ class BrowserTests(SynchronousTestCase):
         for scheme in ("light", "dark"):
             self.tab.prefer(scheme)
             colours = [self.colour("button", n) for n in ("color", "backgroundColor")]
-            self.assertGreater(contrast(*colours), TEXT_CONTRAST)
+            self.assertGreater(contrast(*colours), TEXT)
 
     def test_the_button_leads_on(self) -> None:
         """The content policy of the page lets the browser go to the client's site."""

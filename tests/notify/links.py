@@ -5,7 +5,7 @@ import re
 # Each is as greedy as the greediest program that we know of.
 _LINKS = (
     re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+"),
-    re.compile(r"\b(?:mailto|tel|sms|matrix|data|javascript):\S+", re.IGNORECASE),
+    re.compile(r"\b(?:mailto|tel|sms|matrix|data|javascript):[\w+%/]", re.IGNORECASE),
     re.compile(r"\bwww\.\S+", re.IGNORECASE),
     re.compile(
         r"[^\W_][\w\u00ad\u200c\u200d-]*[.。．｡․][\u00ad\u200c\u200d]*[^\W\d_][^\W\d_]"
