@@ -38,6 +38,9 @@ from mxisd.ports import IInviteRecords
 HEAD_START_MS = 2_000
 """A homeserver needs this to put an invite into the room before it is resolved."""
 
+AGAIN_MS = 3_600_000
+"""Who invites again so long after a message has it sent again."""
+
 PATIENCE = 2
 """So many times longer invites wait while somebody cannot be asked whose they are."""
 
@@ -93,7 +96,8 @@ class Invitations:
         Keep an invite.
 
         :param destination: Where its message would go.
-        :return: The same one again if that person is invited to that room already.
+        :return: The same one again if that person is invited to that room already; an
+            hour after its message, that is sent once more.
         :raise SenderMismatch: If the requester is not the sender.
         :raise Forbidden: If the operator wants no invites from there, or of the sender.
         :raise StoreUnavailable: If it cannot be told now whether the sender may invite.
@@ -105,10 +109,25 @@ class Invitations:
         await self._policy.senders.require(invitation.sender)
         self._require_unknown_by_hash(invitation)
         key = invitation.threepid, invitation.room_id, invitation.sender
-        twin = self._records.twin(*key)
-        if twin is not None:
+        twin, told_before_ms = self._records.twin(*key), self._now_ms() - AGAIN_MS
+        if twin is not None and not self._records.is_told(twin.token, told_before_ms):
             return twin
         owner = await self._owner(invitation.threepid)
+        self._admit(owner, destination, requester)
+        if twin is None:
+            stored = await self._add(invitation, owner)
+        elif owner is None:
+            # That is how people resend a message that was lost.
+            now_ms, stored = self._now_ms(), twin
+            await self._records.tell_again(twin.token, told_before_ms, now_ms)
+        else:
+            return twin
+        await self.wake()
+        return stored
+
+    def _admit(
+        self, owner: UserId | None, destination: Destination, requester: Requester
+    ) -> None:
         if owner is None:
             # Who is known already hears of it from their homeserver.
             self._require_reach(destination)
@@ -117,12 +136,12 @@ class Invitations:
             self._limits.count_request(requester)
         else:
             raise ThreePidInUse(str(owner))
+
+    async def _add(self, invitation: Invitation, owner: UserId | None) -> Invite:
         due_ms = self._now_ms() + (HEAD_START_MS if owner else 0)
         shows_all = self._policy.full_display_name
         invite = self._new.made(invitation, owner, shows_all=shows_all)
-        stored = await self._records.add_invite(invite, due_ms)
-        await self.wake()
-        return stored
+        return await self._records.add_invite(invite, due_ms)
 
     def _require_allowed(self, invitation: Invitation, requester: Requester) -> None:
         sender = invitation.sender

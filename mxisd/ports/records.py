@@ -163,6 +163,20 @@ class IInviteRecords(Interface):
         :return: Its pending twin instead, if there is one; nothing is written then.
         """
 
+    def is_told(token: str, before_ms: int) -> bool:
+        """
+        Whether a pending invite's message ended by then, sent or given up, at once.
+
+        One that has none was told of when it was made, by another server.
+        """
+
+    def tell_again(token: str, before_ms: int, now_ms: int) -> Awaitable[bool]:
+        """
+        Have the message sent again if :meth:`is_told`; tells whether it will be.
+
+        Of many requests at a time, one succeeds.
+        """
+
     def pending_threepids(after: Place | None = None) -> Awaitable[Pending]:
         """
         Tell whose owners are still unknown, some at a time.

@@ -41,6 +41,20 @@ PENDING_BEFORE = (
 )
 END = "UPDATE invites SET ended_ms = ?, ending = ?, owner = ? WHERE token = ?"
 
+# Invites of other servers have no message here: theirs was sent when they were made.
+IS_TOLD = (
+    "SELECT 1 FROM invites i LEFT JOIN invite_messages m ON m.token = i.token "
+    "WHERE i.token = ? AND i.ending IS NULL AND "
+    "CASE WHEN m.token IS NULL THEN i.created_ms ELSE m.ended_ms END <= ?"
+)
+TELL_AGAIN = (
+    "INSERT INTO invite_messages (token, failures, due_ms) SELECT token, 0, ? "
+    "FROM invites WHERE token = ? AND ending IS NULL AND created_ms <= ? "
+    "ON CONFLICT (token) DO UPDATE SET failures = 0, due_ms = excluded.due_ms, "
+    "ended_ms = NULL, outcome = NULL, answer = NULL "
+    "WHERE invite_messages.ended_ms <= ?"
+)
+
 PURGE = (
     "DELETE FROM invites WHERE token IN (SELECT token FROM invites WHERE ended_ms <= ? "
     "AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.token = invites.token "
@@ -85,6 +99,19 @@ class InviteRecords:
             else:
                 await add_delivery(tx, due_ms, invite.owner, invite.token)
             return invite
+
+        return await self._database.transact(work)
+
+    def is_told(self, token: str, before_ms: int) -> bool:
+        """Whether a pending invite's message ended by then, at once."""
+        return bool(self._database.rows(IS_TOLD, token, before_ms))
+
+    async def tell_again(self, token: str, before_ms: int, now_ms: int) -> bool:
+        """Have the message sent again if it ended by then."""
+
+        async def work(tx: Transaction) -> bool:
+            parameters = now_ms, token, before_ms, before_ms
+            return await tx.run(TELL_AGAIN, *parameters) > 0
 
         return await self._database.transact(work)
 

@@ -311,6 +311,47 @@ class InvitesContract:
         await self.messages.expedite_messages(8)
         self.assertEqual(self.due_messages(2**60), [])
 
+    async def test_a_message_is_sent_again(self) -> None:
+        """If it ended so long ago; once, however many ask for it at a time."""
+        await self.invites.add_invite(evolve(INVITE, created_ms=1), 0)
+        self.assertEqual(await self.told_again(2**60, 9), (False, False))
+        await self.messages.message_failed("first", 2**60, "no")
+        await self.messages.message_ended("first", "given up", 20)
+        self.assertEqual(await self.told_again(19, 30), (False, False))
+        self.assertTrue(self.invites.is_told("first", 20))
+        asking = [
+            Deferred.fromCoroutine(self.invites.tell_again("first", 20, 30))
+            for _ in range(2)
+        ]
+        self.assertEqual(sorted(await gatherResults(asking)), [False, True])
+        self.assertEqual(self.due_messages(29), [])
+        due = self.messages.due_messages(30, 9)
+        self.assertEqual(
+            [(each.token, failures) for each, failures in due], [("first", 0)]
+        )
+
+    async def test_an_invite_without_a_message(self) -> None:
+        """Another server has sent it when it made the invite."""
+        await self.add_many(1)
+        self.assertEqual(await self.told_again(0, 9, "token0"), (False, False))
+        self.assertEqual(await self.told_again(1, 9, "token0"), (True, True))
+        self.assertEqual(self.due_messages(9), ["token0"])
+
+    async def test_whose_invite_has_ended_is_not_told_again(self) -> None:
+        """There is nothing to tell any more, nor of an invite that never was."""
+        await self.invites.add_invite(INVITE, 0)
+        await self.messages.message_ended("first", "sent", 1)
+        await self.invites.resolve(MAIL, OWNER, 2)
+        self.assertEqual(await self.told_again(2**60, 9), (False, False))
+        self.assertEqual(await self.told_again(2**60, 9, "none"), (False, False))
+
+    async def told_again(
+        self, before_ms: int, now_ms: int, token: str = "first"
+    ) -> tuple[bool, bool]:
+        """Whether a message seems to be over, and whether it is sent again."""
+        is_told = self.invites.is_told(token, before_ms)
+        return is_told, await self.invites.tell_again(token, before_ms, now_ms)
+
     async def test_so_many_messages(self) -> None:
         """At most as many as are asked for, the oldest first."""
         for number in range(5):

@@ -14,6 +14,7 @@ from unpaddedbase64 import decode_base64, encode_base64
 
 from mxisd.errors import MessageNotSent, RecordsUnavailable, StoreUnavailable
 from mxisd.features.invitations import InvitePolicy
+from mxisd.features.invite_messages import TRIES
 from mxisd.features.sender_roles import SenderRoles
 from mxisd.model.identifiers import UserId
 from mxisd.model.invites import BlockLists
@@ -36,6 +37,7 @@ SENDER = str(BOB_ID)
 EVE = canonical("email", "eve@example.org")
 EVE_ID = UserId.parse("@eve:far.org")
 STORE, SIGN = f"{V2}/store-invite", f"{V2}/sign-ed25519"
+HOUR = 3600
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -80,6 +82,11 @@ class InvitationCase(ApiTestCase):
         answer = self.post(STORE, invitation(**changes), self.token)
         self.assertEqual(answer.status, 200, answer.body)
         return answer.content
+
+    def later(self, seconds: float) -> None:
+        """Let time pass; Bob's account token may be over by then."""
+        self.world.clock.advance(seconds)
+        self.token = self.world.log_in()
 
     def refused(self, status: int, errcode: str, **changes: Any) -> Any:
         """Invite somebody, and expect that it does not work."""
@@ -176,11 +183,63 @@ class StoreTests(InvitationCase):
             self.assertEqual(self.world.notifier.invites[-1].languages, expected)
 
     def test_the_same_again(self) -> None:
-        """Another spelling is the same invite, and no second message."""
+        """Another spelling is the same invite, and no second message for now."""
         first, second = self.store(), self.store(address="EVE@example.org")
         self.assertEqual(first, second)
         self.assertEqual(len(self.world.notifier.invites), 1)
         self.assertNotEqual(first["token"], self.store(room_id="!other")["token"])
+
+    def test_a_message_that_was_lost(self) -> None:
+        """Whoever invites again an hour later has it sent once more."""
+        first = self.store()
+        for seconds, count in ((HOUR - 1, 1), (1, 2), (0, 2), (HOUR - 1, 2), (1, 3)):
+            self.later(seconds)
+            self.assertEqual(self.store(), first)
+            self.assertEqual(len(self.world.notifier.invites), count)
+
+    def test_a_message_that_is_still_tried(self) -> None:
+        """It is not begun anew; once it is given up, it is an hour later."""
+        self.world.notifier.trouble = MessageNotSent("no")
+        self.store()
+        for _ in range(TRIES - 1):
+            self.later(HOUR)
+            self.store()
+            self.successResultOf(Deferred.fromCoroutine(self.invitations.wake()))
+        self.assertEqual(len(self.world.notifier.invites), TRIES)
+        for seconds, count in ((HOUR - 1, 0), (1, 1)):
+            self.later(seconds)
+            self.store()
+            self.assertEqual(len(self.world.notifier.invites), TRIES + count)
+
+    def test_a_message_that_is_sent_again_counts(self) -> None:
+        """As the first one did; where it is too many, nothing is sent."""
+        self.store()
+        self.later(HOUR)
+        for number in range(5):
+            self.store(room_id=f"!{number}")
+        self.refused(429, "M_LIMIT_EXCEEDED")
+        self.later(60)
+        self.store()
+        self.assertEqual(len(self.world.notifier.invites), 7)
+
+    def test_nobody_can_be_told_again(self) -> None:
+        """It is said, and the invite is still there."""
+        token = self.store()["token"]
+        self.world.notifier.media = set()
+        self.later(HOUR)
+        self.refused(400, "M_UNRECOGNIZED")
+        self.world.notifier.media = {"email"}
+        self.assertEqual(self.store()["token"], token)
+
+    def test_who_became_known_is_not_told_again(self) -> None:
+        """Their homeserver will be, by the next sweep; the invite is the same."""
+        first = self.store()
+        self.later(HOUR)
+        self.world.resolver.resolution = Resolution({EVE: EVE_ID})
+        self.assertEqual(self.store(), first)
+        self.assertEqual(len(self.world.notifier.invites), 1)
+        self.sweep()
+        self.assertEqual(self.told(), [("far.org", "!room")])
 
     def test_a_message_that_fails(self) -> None:
         """The invite is stored, and the message tried again."""
