@@ -10,6 +10,7 @@ from mxisd.config.invitations import BlockedSection, InviteSection
 from mxisd.config.sections import Config
 from mxisd.features.deliveries import POLL_SECONDS, Deliveries
 from mxisd.features.invitations import Invitations, InvitePolicy
+from mxisd.features.invite_links import InviteLinks
 from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Limits
 from mxisd.features.lookup import Lookup
@@ -22,7 +23,6 @@ from mxisd.records.deliveries import DeliveryRecords
 from mxisd.records.invite_messages import InviteMessageRecords
 from mxisd.records.invites import InviteRecords
 from mxisd.remote.onbind import OnBind
-from mxisd.web.routes import V1
 
 MINUTE = 60
 PURGE_SECONDS = 3600
@@ -31,11 +31,15 @@ FIRST_SWEEP_SECONDS = 5
 
 
 def make_invitations(
-    base: Base, lookup: Lookup, limits: Limits, senders: SenderRoles
+    base: Base,
+    lookup: Lookup,
+    limits: Limits,
+    senders: SenderRoles,
+    links: InviteLinks,
 ) -> Invitations:
     """Make invitations, and see to it that they are delivered, sent and looked up."""
     section, repeat = base.config.invite, base.background.every
-    deliveries, messages = _deliveries(base), _messages(base)
+    deliveries, messages = _deliveries(base), _messages(base, links)
     made = Invitations(
         invite_policy(base.config, senders),
         InviteRecords(base.database),
@@ -71,14 +75,13 @@ def _deliveries(base: Base) -> Deliveries:
     )
 
 
-def _messages(base: Base) -> InviteMessages:
+def _messages(base: Base, links: InviteLinks) -> InviteMessages:
     return InviteMessages(
         InviteMessageRecords(base.database),
         base.notifier,
         base.background,
         base.reactor,
-        f"{base.config.public_url}{V1}/sign-ed25519",
-        base.config.invite.web_client,
+        links,
     )
 
 

@@ -14,6 +14,7 @@ from mxisd.assembly.invitations import (
     make_invite_signing,
     make_sender_roles,
 )
+from mxisd.assembly.invite_links import make_invite_links
 from mxisd.assembly.limits import make_limits
 from mxisd.assembly.lookup import make_lookup
 from mxisd.assembly.messages import service_name
@@ -63,7 +64,8 @@ def _features(
     accounts = make_accounts(base, questions, limits)
     validation = make_validation(base, limits)
     senders = make_sender_roles(base, stores)
-    invitations = make_invitations(base, lookup, limits, senders)
+    links = make_invite_links(base)
+    invitations = make_invitations(base, lookup, limits, senders, links)
     health = _health(base, stores, hashes)
     base.background.every(PURGE_SECONDS, accounts.purge, "purging account tokens")
     base.background.every(PURGE_SECONDS, validation.purge, "purging sessions")

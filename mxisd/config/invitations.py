@@ -7,6 +7,7 @@ from attrs import frozen
 from mxisd.config.checks import optional, positive
 from mxisd.model.identifiers import IllegalIdentifier, ServerName, UserId
 from mxisd.model.settings import Duration, option
+from mxisd.model.web_clients import IllegalWebClient, WebClient
 
 
 class Period(Enum):
@@ -49,9 +50,18 @@ def _roles(value: tuple[str, ...]) -> None:
         raise ValueError("a list of names of roles")
 
 
-def _web_client(value: str | None) -> None:
-    if value is not None and not value.startswith(("http://", "https://")):
-        raise ValueError("must be a URL such as https://app.example.org")
+def _web_client(value: str) -> None:
+    WebClient.parse(value)
+
+
+def _web_clients(value: tuple[str, ...]) -> None:
+    for each in value:
+        try:
+            WebClient.named(each)
+        except IllegalWebClient as error:
+            raise ValueError(
+                "a list of URLs such as https://app.example.org, without ? and #"
+            ) from error
 
 
 @frozen(kw_only=True)
@@ -128,8 +138,15 @@ class InviteSection:
     web_client: str | None = option(
         "The web client that messages link to.",
         None,
-        default_note="what the homeserver says",
-        check=_web_client,
+        default_note="what the inviter's homeserver says",
+        check=optional(_web_client),
+    )
+    allowed_web_clients: tuple[str, ...] = option(
+        "Clients of other homeservers that may know what it takes to accept an invite: "
+        "URLs, or hosts alone. To any other one, a homeserver may lead people, but "
+        "without that.",
+        (),
+        check=_web_clients,
     )
     expiration: ExpirationSection = option("Expiration.", ExpirationSection)
     keep_ended: Duration | None = option(

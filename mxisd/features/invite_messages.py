@@ -4,17 +4,14 @@ Messages about invites: people hear of them, sooner or later.
 What is to be sent is a row before this module sees it.
 """
 
-from collections.abc import Mapping
-from urllib.parse import quote, urlencode, urlsplit
-
 from attrs import define, field
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from unpaddedbase64 import encode_base64
 
 from mxisd.background import BackgroundTasks
 from mxisd.errors import MessageNotSent, RecordsUnavailable
+from mxisd.features.invite_links import InviteLinks
 from mxisd.model.invites import Invite, delay_ms
 from mxisd.model.notices import InviteNotice
 from mxisd.ports import IInviteMessageRecords, INotifier
@@ -32,20 +29,13 @@ log = Logger()
 
 @define(eq=False)
 class InviteMessages:
-    """
-    Sends messages about invites.
-
-    :ivar sign_url: The URL where a client gets an invite signed.
-    :ivar web_client: Where people go with an invite; ``None``: where the homeserver
-        says.
-    """
+    """Sends messages about invites."""
 
     _records: IInviteMessageRecords
     _notifier: INotifier
     _background: BackgroundTasks
     _clock: IReactorTime
-    _sign_url: str
-    _web_client: str | None = None
+    _links: InviteLinks
     _sending: set[str] = field(factory=set, init=False)
     _is_fresh: bool = field(default=True, init=False)
 
@@ -75,7 +65,7 @@ class InviteMessages:
             self._sending.discard(invite.token)
 
     async def _attempt(self, invite: Invite, failures: int) -> None:
-        notice = notice_of(invite, self._sign_url, self._web_client)
+        notice = self._links.notice(invite)
         try:
             await self._notifier.send(notice)
         except MessageNotSent as error:
@@ -105,75 +95,3 @@ class InviteMessages:
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)
-
-
-def notice_of(invite: Invite, sign_url: str, web_client: str | None) -> InviteNotice:
-    """
-    What a person is told.
-
-    :param sign_url: The URL where a client gets an invite signed.
-    :param web_client: Where people go with it; ``None``: where the homeserver says.
-    """
-    link = invite_link(invite, sign_url, web_client)
-    facts = invite.facts
-    return InviteNotice(
-        threepid=invite.threepid,
-        sender=invite.sender,
-        sender_name=_sender_name(invite),
-        room_id=invite.room_id,
-        room_name=_name(facts, "room_name") or _name(facts, "room_alias"),
-        room_type=_name(facts, "room_type"),
-        register_url=link,
-        room_url=link,
-        languages=invite.languages,
-        facts=facts,
-    )
-
-
-def invite_link(invite: Invite, sign_url: str, web_client: str | None) -> str | None:
-    """
-    The link that opens an invite in Element; ``None`` without a client to open.
-
-    Source: Element Web, ``#/room/…?signurl=…``.
-    """
-    client = web_client or invite.facts.get("org.matrix.web_client_location", "")
-    if not _is_web(client):
-        return None
-    query = {
-        "email": invite.threepid.written,
-        **_signing(invite, sign_url),
-        "room_name": invite.facts.get("room_name", ""),
-        "room_avatar_url": invite.facts.get("room_avatar_url", ""),
-        "inviter_name": invite.facts.get("sender_display_name", ""),
-        "room_type": invite.facts.get("room_type", ""),
-    }
-    room = quote(invite.room_id, safe="")
-    return f"{client.rstrip('/')}/#/room/{room}?{urlencode(query)}"
-
-
-def _signing(invite: Invite, sign_url: str) -> Mapping[str, str]:
-    # Of an invite that another server made, only its addressee may have the key.
-    if invite.key is None:
-        return {}
-    key = encode_base64(invite.key.seed)
-    sign = urlencode({"token": invite.token, "private_key": key})
-    return {"signurl": f"{sign_url}?{sign}"}
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    is_plain = url.isprintable() and " " not in url and "#" not in url
-    return is_plain and parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def _sender_name(invite: Invite) -> str | None:
-    # Synapse has the user ID for whoever has no name.
-    name = _name(invite.facts, "sender_display_name")
-    return None if name == str(invite.sender) else name
-
-
-def _name(facts: Mapping[str, str], key: str) -> str | None:
-    return facts.get(key) or None

@@ -41,6 +41,16 @@ class InviteSectionTests(SynchronousTestCase):
         section = self.section("{resolution: {timer: 2, period: hours}}")
         self.assertEqual(section.resolution.period, Period.HOURS)
 
+    def test_web_clients(self) -> None:
+        """Of people's own, and of others: URLs, or hosts alone."""
+        section = self.section(
+            "{webClient: 'https://app/', allowedWebClients: [a.example, 'http://b:1/c']}"
+        )
+        self.assertEqual(section.web_client, "https://app/")
+        allowed = ("a.example", "http://b:1/c")
+        self.assertEqual(section.allowed_web_clients, allowed)
+        self.assertEqual(self.section("{}").allowed_web_clients, ())
+
     def test_problems(self) -> None:
         """Each names its key."""
         bad: tuple[tuple[str, str], ...] = (
@@ -54,6 +64,12 @@ class InviteSectionTests(SynchronousTestCase):
                 "invite.policy.ifSender.hasRole",
             ),
             ("{webClient: 'javascript:x'}", "invite.webClient"),
+            ("{webClient: app.example.org}", "invite.webClient"),
+            ("{webClient: 'https://a/#/x'}", "invite.webClient"),
+            ("{webClient: 'https://a b'}", "invite.webClient"),
+            ("{allowedWebClients: ['javascript:x']}", "invite.allowedWebClients"),
+            ("{allowedWebClients: ['https://a?b']}", "invite.allowedWebClients"),
+            ("{allowedWebClients: ['']}", "invite.allowedWebClients"),
         )
         for text, key in bad:
             error: Any = self.assertRaises(ConfigError, self.section, text)

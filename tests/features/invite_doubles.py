@@ -7,9 +7,11 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mxisd.errors import HomeserverUnavailable
+from mxisd.features.invite_links import InviteLinks
 from mxisd.interfaces import IProfile
 from mxisd.model.identifiers import ServerName, UserId
 from mxisd.model.profiles import Profile
+from mxisd.model.web_clients import WebClient, WebClients
 from mxisd.ports import IOnBind
 
 
@@ -42,6 +44,21 @@ class TalkingHomeservers:
         if not status:
             raise HomeserverUnavailable(f"{name} is down")
         return status
+
+
+SIGN_URL = "https://id.example.org/sign"
+
+
+def made_links(
+    clients: WebClients | None = None, warned: list[WebClient] | None = None
+) -> InviteLinks:
+    """
+    The links of invites.
+
+    :param warned: Gets the clients that the operator would be told of.
+    """
+    told = [] if warned is None else warned
+    return InviteLinks(clients or WebClients(), SIGN_URL, told.append)
 
 
 @implementer(IProfile)

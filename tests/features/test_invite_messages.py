@@ -1,14 +1,10 @@
 """Tests of messages about invites."""
 
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
-
 from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from unpaddedbase64 import decode_base64
 
 from mxisd.background import BackgroundTasks
 from mxisd.errors import MessageNotSent, RecordsUnavailable
@@ -16,16 +12,13 @@ from mxisd.features.invite_messages import (
     AT_ONCE,
     TRIES,
     InviteMessages,
-    invite_link,
-    notice_of,
 )
 from mxisd.records.invite_messages import InviteMessageRecords
 from mxisd.records.invites import InviteRecords
+from tests.features.invite_doubles import made_links
 from tests.features.session_doubles import RecordingNotifier
 from tests.records.instant import InstantDatabase
-from tests.records.invite_contract import INVITE, KEY, MAIL, OWNER
-
-SIGN = "https://id.example.org/sign"
+from tests.records.invite_contract import INVITE, MAIL, OWNER
 
 
 class SendingTests(SynchronousTestCase):
@@ -45,7 +38,7 @@ class SendingTests(SynchronousTestCase):
             self.notifier,
             BackgroundTasks(self.clock),
             self.clock,
-            SIGN,
+            made_links(),
         )
 
     def add(self, token: str) -> None:
@@ -126,76 +119,3 @@ class SendingTests(SynchronousTestCase):
         for secret in ("first", MAIL.address):
             self.assertNotIn(secret, repr(events))
         self.assertEqual(len(events), 1)
-
-
-class NoticeTests(SynchronousTestCase):
-    def link(self, client: str | None = None, **facts: str) -> Any:
-        """The link of an invite."""
-        named = {key.replace("__", "."): value for key, value in facts.items()}
-        return invite_link(evolve(INVITE, facts=named), SIGN, client)
-
-    def test_facts(self) -> None:
-        """What the homeserver told; what it left empty is not there."""
-        facts = {
-            "room_name": "",
-            "room_alias": "#a:b",
-            "room_type": "m.space",
-            "sender_display_name": "Al <b>\r\n%TOKEN%",
-        }
-        notice = notice_of(evolve(INVITE, facts=facts), SIGN, None)
-        self.assertEqual(notice.room_name, "#a:b")
-        self.assertEqual(notice.room_type, "m.space")
-        self.assertEqual(notice.sender_name, "Al <b>\r\n%TOKEN%")
-        self.assertEqual(notice.languages, ("de", "en-GB"))
-        self.assertEqual(notice.facts, facts)
-        self.assertIsNone(notice_of(evolve(INVITE, facts={}), SIGN, None).room_url)
-
-    def test_a_name_that_is_none(self) -> None:
-        """Synapse gives the user ID of whoever has no name; it is told once."""
-        facts = {"sender_display_name": str(INVITE.sender)}
-        notice = notice_of(evolve(INVITE, facts=facts), SIGN, None)
-        self.assertIsNone(notice.sender_name)
-
-    def test_the_link(self) -> None:
-        """As Element reads it: the client can get the invite signed."""
-        link = self.link(
-            org__matrix__web_client_location="https://app/", room_name="A&B #1"
-        )
-        url = urlsplit(link)
-        self.assertEqual((url.netloc, url.path), ("app", "/"))
-        path, _, query = url.fragment.partition("?")
-        self.assertEqual(path, "/room/%21room")
-        values = parse_qs(query)
-        self.assertEqual(values["room_name"], ["A&B #1"])
-        sign, _, given = values["signurl"][0].partition("?")
-        self.assertEqual(sign, SIGN)
-        key = parse_qs(given)["private_key"][0]
-        self.assertEqual(decode_base64(key), KEY.seed)
-        self.assertEqual(parse_qs(given)["token"], ["first"])
-
-    def test_an_invite_that_another_server_made(self) -> None:
-        """It is opened all the same; only its addressee has what it takes to sign."""
-        link = invite_link(evolve(INVITE, key=None), SIGN, "https://app")
-        assert link is not None
-        _, _, query = urlsplit(link).fragment.partition("?")
-        self.assertEqual(parse_qs(query)["email"], [MAIL.address])
-        self.assertNotIn("signurl", query)
-
-    def test_the_operators_client_goes_first(self) -> None:
-        """Whatever the homeserver says."""
-        link = self.link("https://ours", org__matrix__web_client_location="https://a")
-        self.assertTrue(link.startswith("https://ours/#/room/"))
-
-    def test_no_other_links(self) -> None:
-        """Only what a browser opens as a page."""
-        for client in (
-            "",
-            "app",
-            "javascript:alert(1)",
-            "https://",
-            "https://[",
-            "https://a b",
-            "https://a\r\nBcc: x",
-            "https://a#b",
-        ):
-            self.assertIsNone(self.link(org__matrix__web_client_location=client))

@@ -76,7 +76,7 @@ from tests.features.doubles import (
     Pulse,
     VouchingHomeserver,
 )
-from tests.features.invite_doubles import TalkingHomeservers
+from tests.features.invite_doubles import TalkingHomeservers, made_links
 from tests.features.session_doubles import MemorySessions, RecordingNotifier
 from tests.records.instant import InstantDatabase
 from tests.resolver.doubles import BOB, BOB_ID, RecordingResolver
@@ -283,7 +283,7 @@ class World:
             self.notifier,
             self.tasks,
             self.clock,
-            f"{PUBLIC_URL}{V1}/sign-ed25519",
+            made_links(),
         )
         deliveries = Deliveries(
             DeliveryRecords(database),
