@@ -14,6 +14,7 @@ from mxisd.errors import (
     RecordsUnavailable,
     SessionExpired,
     TokenIncorrect,
+    UnknownInvite,
 )
 from mxisd.model.colours import DARK, LIGHT
 from mxisd.model.threepids import ThreePid, canonical
@@ -76,6 +77,8 @@ class PagesTests(SynchronousTestCase):
             self.pages.failure(languages, 404, NoValidSession("no")),
             self.pages.failure(languages, 400, SessionExpired("no")),
             self.pages.failure(languages, 503, RecordsUnavailable("no")),
+            self.pages.uninvited(languages, 404, UnknownInvite("no")),
+            self.pages.uninvited(languages, 503, RecordsUnavailable("no")),
             self.pages.question(languages, EMAIL, "confirm", FIELDS, None),
             self.pages.question(languages, PHONE, "confirm", FIELDS, "https://a/"),
         ]
@@ -174,7 +177,7 @@ class PagesTests(SynchronousTestCase):
 
     def test_only_the_form_goes_anywhere(self) -> None:
         """The other pages have none, and may have none."""
-        for reply in self.all_pages()[:5]:
+        for reply in self.all_pages()[:7]:
             self.assertEqual(Elements(reply).named("form"), [])
             policy = header(reply, b"Content-Security-Policy")
             self.assertIn("form-action 'none'", policy)
@@ -189,6 +192,17 @@ class PagesTests(SynchronousTestCase):
         ):
             reply = self.pages.failure(("de",), 400, error)
             self.assertIn(text, reply.body.decode())
+
+    def test_an_invitation_that_is_over(self) -> None:
+        """Is not one that we cannot look up now; nor does it concern any token."""
+        pages = Pages(OwnPages(b"yes", b"no"), SERVICE)
+        for error, title, text in (
+            (UnknownInvite("x"), GERMAN.over, GERMAN.renew),
+            (RecordsUnavailable("x"), GERMAN.failure, GERMAN.later),
+        ):
+            body = pages.uninvited(("de",), 400, error).body.decode()
+            self.assertIn(f"<h1>{title}</h1>", body)
+            self.assertIn(text, body)
 
     def test_own_pages_are_served_as_they_are(self) -> None:
         """Byte for byte, with the status that belongs to them."""

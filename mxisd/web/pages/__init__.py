@@ -102,6 +102,17 @@ class Pages:
         content = _Content("failure", BAD_MARK, texts.failure, text)
         return self._page(status, texts, content)
 
+    def uninvited(
+        self, languages: Sequence[str], status: int, error: Exception
+    ) -> Reply:
+        """The link of an invitation leads nowhere, or nowhere just now."""
+        texts = texts_in(languages)
+        is_over = isinstance(error, RequestRefused)
+        title, text = (
+            (texts.over, texts.renew) if is_over else (texts.failure, texts.later)
+        )
+        return self._page(status, texts, _Content("failure", BAD_MARK, title, text))
+
     def question(
         self,
         languages: Sequence[str],

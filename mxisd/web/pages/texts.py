@@ -14,6 +14,7 @@ class Texts:
 
     :ivar proved: By medium, with ``{address}``.
     :ivar asked: By medium, with ``{address}`` and ``{service}``.
+    :ivar over: That an invitation leads nowhere any more; ``renew`` says what to do.
     """
 
     language: str
@@ -26,6 +27,8 @@ class Texts:
     expired: str
     unknown: str
     later: str
+    over: str
+    renew: str
 
 
 ENGLISH = Texts(
@@ -52,6 +55,9 @@ ENGLISH = Texts(
     "all of it, or ask for a new one in your app.",
     later="Sorry, we have a problem just now. Please open the link again in a few "
     "minutes.",
+    over="This invitation is over",
+    renew="It was withdrawn or has expired, or the link is not complete. Ask the "
+    "person who invited you to do so again.",
 )
 
 GERMAN = Texts(
@@ -80,6 +86,10 @@ GERMAN = Texts(
     "den ganzen Link geöffnet haben, oder fordern Sie in Ihrer App einen neuen an.",
     later="Wir haben gerade leider ein Problem. Bitte öffnen Sie den Link in einigen "
     "Minuten noch einmal.",
+    over="Diese Einladung gilt nicht mehr",
+    renew="Sie wurde zurückgezogen oder ist abgelaufen, oder der Link ist nicht "
+    "vollständig. Bitten Sie die Person, die Sie eingeladen hat, es noch einmal zu "
+    "tun.",
 )
 
 FRENCH = Texts(
@@ -107,6 +117,9 @@ FRENCH = Texts(
     "l’avez ouvert en entier, ou en demander un nouveau dans votre application.",
     later="Désolés, nous avons un problème en ce moment. Veuillez rouvrir le lien dans "
     "quelques minutes.",
+    over="Cette invitation n’est plus valable",
+    renew="Elle a été retirée ou elle a expiré, ou bien le lien est incomplet. "
+    "Demandez à la personne qui vous a invité·e de le faire à nouveau.",
 )
 
 ALL: Mapping[str, Texts] = {each.language: each for each in (ENGLISH, GERMAN, FRENCH)}
