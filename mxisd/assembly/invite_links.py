@@ -6,10 +6,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from mxisd.assembly.base import Base
 from mxisd.config.invitations import InviteSection
-from mxisd.features.invite_links import InviteLinks
+from mxisd.config.sections import Config
+from mxisd.features.invite_links import InviteLinks, LinkAddresses
 from mxisd.model.web_clients import WebClient, WebClients
+from mxisd.records.invite_links import InviteLinkRecords
 from mxisd.web.rare_warnings import RareWarnings
-from mxisd.web.routes import V1
+from mxisd.web.routes import INVITE, V1
 
 UNNAMED = (
     "a homeserver leads those whom its users invite to the web client {client}, which "
@@ -23,8 +25,19 @@ def make_invite_links(base: Base) -> InviteLinks:
     """Make what leads people with an invite to web clients."""
     return InviteLinks(
         web_clients(base.config.invite),
-        f"{base.config.public_url}{V1}/sign-ed25519",
+        addresses(base.config),
+        InviteLinkRecords(base.database),
+        base.random,
         warn_of_unnamed(base.reactor),
+    )
+
+
+def addresses(config: Config) -> LinkAddresses:
+    """What links are made of."""
+    return LinkAddresses(
+        short=f"{config.public_url}{INVITE}",
+        sign=f"{config.public_url}{V1}/sign-ed25519",
+        home=f"https://{config.matrix.domain}",
     )
 
 

@@ -78,6 +78,7 @@ def _features(
         unbinding=make_unbinding(base, validation, questions),
         invitations=invitations,
         invite_signing=make_invite_signing(base),
+        invite_links=links,
         health=health,
         key_ring=base.key_ring,
         administration=make_administration(base, invitations, hashes, health),

@@ -136,7 +136,7 @@ class InviteSection:
         "Whether everybody in the room sees the whole address.", False
     )
     web_client: str | None = option(
-        "The web client that messages link to.",
+        "The web client to which the links in messages lead.",
         None,
         default_note="what the inviter's homeserver says",
         check=optional(_web_client),

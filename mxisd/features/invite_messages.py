@@ -65,7 +65,7 @@ class InviteMessages:
             self._sending.discard(invite.token)
 
     async def _attempt(self, invite: Invite, failures: int) -> None:
-        notice = self._links.notice(invite)
+        notice = await self._links.notice(invite)
         try:
             await self._notifier.send(notice)
         except MessageNotSent as error:

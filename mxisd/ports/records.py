@@ -255,6 +255,21 @@ class IInviteMessageRecords(Interface):
         """Make everything due that waits for another try."""
 
 
+class IInviteLinkRecords(Interface):
+    """The links in messages about invites."""
+
+    def linked_invite(code: str) -> Invite | None:
+        """Find an invite by the code of its link, at once; ended ones too."""
+
+    def link(token: str, code: str) -> Awaitable[str]:
+        """
+        Have an invite linked to.
+
+        :param code: For its link, if it has none yet.
+        :return: The code of its link.
+        """
+
+
 class IRecordsHealth(Interface):
     """Whether our own tables work."""
 

@@ -15,12 +15,16 @@ from mxisd.web.authorization import Auth
 from mxisd.web.exchange import Call, Endpoint, Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
 from mxisd.web.invitations import InvitationEndpoints
+from mxisd.web.invite_links import InviteLinkEndpoints
 from mxisd.web.operations import OperationsEndpoints
 from mxisd.web.validation import CONFIRM, ValidationEndpoints
 
 BASE = "/_matrix/identity"
 V1 = f"{BASE}/api/v1"
 V2 = f"{BASE}/v2"
+INVITE = f"{BASE}/i"
+"""The links in messages about invites: short, and where proxies look for us."""
+
 ADMIN = "/_mxisd/admin/v1"
 MA1SD_INTERNAL = "/_ma1sd/internal/admin"
 
@@ -91,6 +95,7 @@ class Endpoints:
     v1_associations: AssociationEndpoints
     invitations: InvitationEndpoints
     v1_invitations: InvitationEndpoints
+    invite_links: InviteLinkEndpoints
     operations: OperationsEndpoints
     admin: AdminEndpoints
 
@@ -103,7 +108,7 @@ class Doors:
     :ivar v1: Whether v1 lookups, bindings and invites are served. v1 key validity
         always is, since its URLs stand for ever in rooms and mails; so is signing; and
         so is validation, since homeservers use no other.
-    :ivar v2: Whether the v2 API is served.
+    :ivar v2: Whether the v2 API is served. Links of invites are, in any case.
     :ivar admin: Whether operators are served.
     :ivar ma1sd_internal: Whether they are served as by ma1sd, too.
     """
@@ -118,6 +123,7 @@ def routes(to: Endpoints, open_: Doors) -> Sequence[Route]:
     """All routes that are open."""
     return [
         *_service(to, messages.versions(open_.v1, open_.v2)),
+        *_invite_links(to.invite_links),
         *(_v2(to) if open_.v2 else ()),
         *(_v1_for_near(to) if open_.v1 else ()),
         *(_associations(V1, to.v1_associations, Auth.INTERNAL) if open_.v1 else ()),
@@ -134,6 +140,14 @@ def _service(to: Endpoints, versions: Reply) -> Sequence[Route]:
         read("GET", "/status", Auth.NONE, SMALL, to.operations.status),
         read("GET", "/version", Auth.NONE, SMALL, to.operations.version),
         read("GET", f"{BASE}/versions", Auth.NONE, SMALL, lambda _call: versions),
+    ]
+
+
+def _invite_links(to: InviteLinkEndpoints) -> Sequence[Route]:
+    # Their codes are secrets. They stand in the query string, which no log has.
+    return [
+        read("HEAD", INVITE, Auth.NONE, SMALL, to.look),
+        read("GET", INVITE, Auth.NONE, SMALL, to.open_link),
     ]
 
 

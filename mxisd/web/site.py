@@ -14,6 +14,7 @@ from mxisd.features.accounts import Accounts
 from mxisd.features.associations import Binding, Unbinding
 from mxisd.features.health import Health
 from mxisd.features.invitations import Invitations
+from mxisd.features.invite_links import InviteLinks
 from mxisd.features.lookup import Lookup
 from mxisd.features.signing_invites import InviteSigning
 from mxisd.features.terms import Terms
@@ -31,6 +32,7 @@ from mxisd.web.errors import Refusals
 from mxisd.web.exchange import Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
 from mxisd.web.invitations import InvitationEndpoints
+from mxisd.web.invite_links import InviteLinkEndpoints
 from mxisd.web.operations import NAME, OperationsEndpoints
 from mxisd.web.operators import Operators
 from mxisd.web.pages import OwnPages, Pages
@@ -156,6 +158,7 @@ class Features:
     unbinding: Unbinding
     invitations: Invitations
     invite_signing: InviteSigning
+    invite_links: InviteLinks
     health: Health
     key_ring: IKeyRing
     administration: Administration
@@ -231,6 +234,7 @@ def build_api(
         _associations(features, V1, None),
         _invitations(settings, features, V2, takes_query=False),
         _invitations(settings, features, V1, takes_query=True),
+        InviteLinkEndpoints(features.invite_links, _pages(settings)),
         OperationsEndpoints(features.health, near.internal, near.browsers, clock),
         AdminEndpoints(features.administration, clock),
     )
@@ -252,12 +256,16 @@ def _neighbourhood(settings: WebSettings, clock: IReactorTime) -> Neighbourhood:
     )
 
 
+def _pages(settings: WebSettings) -> Pages:
+    return Pages(settings.pages, settings.service_name)
+
+
 def _validation(
     settings: WebSettings, validation: Validation, base: str, *, takes_query: bool
 ) -> ValidationEndpoints:
     return ValidationEndpoints(
         validation=validation,
-        pages=Pages(settings.pages, settings.service_name),
+        pages=_pages(settings),
         base_url=f"{settings.public_url}{base}",
         takes_query=takes_query,
         asks_first=settings.asks_first,

@@ -4,9 +4,11 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.assembly.invite_links import warn_of_unnamed, web_clients
+from mxisd.assembly.invite_links import addresses, warn_of_unnamed, web_clients
 from mxisd.config.invitations import InviteSection
+from mxisd.features.invite_links import LinkAddresses
 from mxisd.model.web_clients import WebClient, WebClients
+from tests.config.fakes import loaded
 
 OTHER = WebClient.parse("https://other.example:8443/app")
 
@@ -24,6 +26,19 @@ class InviteLinksTests(SynchronousTestCase):
             frozenset({OTHER, WebClient.parse("http://localhost")}),
         )
         self.assertEqual(web_clients(section), expected)
+
+    def test_addresses(self) -> None:
+        """All begin with server.publicUrl, but where there is no client."""
+        text = (
+            "{matrix: {domain: example.org}, memory: {enabled: true}, key: {path: k}, "
+            "server: {publicUrl: 'https://id.example.org/a/'}}"
+        )
+        expected = LinkAddresses(
+            short="https://id.example.org/a/_matrix/identity/i",
+            sign="https://id.example.org/a/_matrix/identity/api/v1/sign-ed25519",
+            home="https://example.org",
+        )
+        self.assertEqual(addresses(loaded(text).config), expected)
 
     def test_the_operator_is_told_once(self) -> None:
         """Of each host, with the key to set; an hour later again."""

@@ -7,12 +7,14 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mxisd.errors import HomeserverUnavailable
-from mxisd.features.invite_links import InviteLinks
+from mxisd.features.invite_links import InviteLinks, LinkAddresses
 from mxisd.interfaces import IProfile
 from mxisd.model.identifiers import ServerName, UserId
 from mxisd.model.profiles import Profile
 from mxisd.model.web_clients import WebClient, WebClients
-from mxisd.ports import IOnBind
+from mxisd.ports import IOnBind, IRandom
+from mxisd.records.invite_links import InviteLinkRecords
+from tests.features.doubles import CountingRandom
 
 
 @implementer(IOnBind)
@@ -46,11 +48,18 @@ class TalkingHomeservers:
         return status
 
 
-SIGN_URL = "https://id.example.org/sign"
+ADDRESSES = LinkAddresses(
+    short="https://id.example.org/_matrix/identity/i",
+    sign="https://id.example.org/_matrix/identity/api/v1/sign-ed25519",
+    home="https://example.org",
+)
 
 
 def made_links(
-    clients: WebClients | None = None, warned: list[WebClient] | None = None
+    database: Any,
+    clients: WebClients | None = None,
+    warned: list[WebClient] | None = None,
+    random: IRandom | None = None,
 ) -> InviteLinks:
     """
     The links of invites.
@@ -58,7 +67,13 @@ def made_links(
     :param warned: Gets the clients that the operator would be told of.
     """
     told = [] if warned is None else warned
-    return InviteLinks(clients or WebClients(), SIGN_URL, told.append)
+    return InviteLinks(
+        clients or WebClients(),
+        ADDRESSES,
+        InviteLinkRecords(database),
+        random or CountingRandom(),
+        told.append,
+    )
 
 
 @implementer(IProfile)

@@ -38,7 +38,7 @@ class SendingTests(SynchronousTestCase):
             self.notifier,
             BackgroundTasks(self.clock),
             self.clock,
-            made_links(),
+            made_links(self.database),
         )
 
     def add(self, token: str) -> None:

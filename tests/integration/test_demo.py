@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import mxisd
 from tests.integration.client import V1, V2, IdentityClient
 from tests.integration.invited_homeserver import InvitedHomeserver
+from tests.integration.links import opened, short_link
 from tests.integration.server import PATIENCE, MxisdProcess, free_port, wait_until
 from tests.integration.sinks import MailSink
 from tests.tls import CertificateAuthority
@@ -140,7 +141,9 @@ class DemoTests(SynchronousTestCase):
         status, stored = self.invite(self.alice, ALICE)
         self.assertEqual(status, 200, stored)
         (mail,) = self.mails(GUEST, 1)
-        self.assertTrue(link_of(mail).startswith("https://app.example.org/#/room/"))
+        led_on = opened(self.server, short_link(text_of(mail)))
+        room = "https://app.example.org/#/room/%21tea%3Aexample.org?via=example.org"
+        self.assertEqual(led_on.location, room)
         self.assertIn("Tea party", text_of(mail))
         self.assertEqual(self.homeserver.told, [])
         self.bind(self.bob, BOB, GUEST)

@@ -1,6 +1,5 @@
 """Invitations: the real server, a mail server, and homeservers that fail."""
 
-import re
 import signal
 import sqlite3
 import time
@@ -16,6 +15,7 @@ from mxisd.records.bindings import BIND
 from tests.integration.client import V1, V2
 from tests.integration.dying import DyingProcess
 from tests.integration.invited_homeserver import InvitedHomeserver
+from tests.integration.links import opened, short_link
 from tests.integration.server import PATIENCE, wait_until
 from tests.integration.sinks import MailSink
 from tests.tls import CertificateAuthority
@@ -64,6 +64,7 @@ class InvitationCase(SynchronousTestCase):
                 "threepid": {"medium": {"email": email}},
                 "invite": {"resolution": {"timer": 1, "period": "seconds"}, **invite},
                 "limits": {"enabled": False},
+                "logging": {"access": str(folder / "access.log")},
             },
         )
         self.addCleanup(self.end, self.server)
@@ -73,6 +74,11 @@ class InvitationCase(SynchronousTestCase):
         """Stop a server, if it is alive."""
         if server._process is not None and not server.is_dead:
             server.stop()
+
+    @property
+    def access_log(self) -> Path:
+        """Of our server."""
+        return self.server.folder / "access.log"
 
     def register(self) -> str:
         """Log Alice in."""
@@ -168,9 +174,13 @@ class FailingHomeserverTests(InvitationCase):
         self.assertIsNone(mail["Bcc"])
         text = mail.get_body(("plain",)).get_content()
         self.assertIn("%TOKEN%", text)
-        link = re.search(r"https://client\.example\.org/\S+", text)
-        assert link is not None, text
-        query = parse_qs(urlsplit(link[0]).fragment.partition("?")[2])
+        link, html = short_link(text), mail.get_body(("html",)).get_content()
+        self.assertIn(f'href="{link}"', html)
+        self.assertNotIn("private_key", text + html)
+        led_on = opened(self.server, link)
+        self.assertEqual(led_on.status, 303)
+        self.assertTrue(led_on.location.startswith("https://client.example.org/#/room"))
+        query = parse_qs(urlsplit(led_on.location).fragment.partition("?")[2])
         values = parse_qs(urlsplit(query["signurl"][0]).query)
         request = {key: value[0] for key, value in values.items()}
         key = stored["public_keys"][1]["public_key"]
@@ -186,8 +196,13 @@ class FailingHomeserverTests(InvitationCase):
         time.sleep(2)
         self.assertEqual(len(self.other.told), 2)
         self.assertEqual(self.ours.told, [])
-        secrets = (request["token"], request["private_key"], address)
-        log = self.server.log.read_text()
+        room = "https://client.example.org/#/room/%21room?via="
+        self.assertTrue(opened(self.server, link).location.startswith(room))
+        code = link.partition("?")[2]
+        secrets = (request["token"], request["private_key"], address, code)
+        access_log = self.access_log.read_text()
+        self.assertIn("GET /_matrix/identity/i 303", access_log)
+        log = self.server.log.read_text() + access_log
         self.assertEqual([each for each in secrets if each in log], [])
 
     def test_down(self) -> None:
@@ -251,6 +266,42 @@ class FailingHomeserverTests(InvitationCase):
         second = self.invited("second@example.org")
         self.bind("second@example.org", self.other)
         self.wait_for(self.ours, second)
+
+
+class LinkTests(InvitationCase):
+    """Web clients that the operator named, and others."""
+
+    def follow(self, address: str) -> Any:
+        """Open the link of a mail; what comes of it."""
+        (mail,) = wait_until(lambda: self.mails(address), "a mail")
+        return opened(self.server, short_link(mail.get_body(("plain",)).get_content()))
+
+    def test_a_client_is_named(self) -> None:
+        """It gets the key from then on; before, it shows the room."""
+        self.make().start()
+        address = "bob@example.org"
+        self.store(self.register(), address)
+        room = "https://app.example.org/#/room/%21room?"
+        self.assertNotIn("private_key", self.follow(address).location)
+        self.assertTrue(self.follow(address).location.startswith(f"{room}via="))
+        log = self.server.log.read_text()
+        self.assertEqual(log.count("to invite.allowedWebClients"), 1)
+        self.assertIn("app.example.org", log)
+        self.server.config["invite"]["allowedWebClients"] = ["app.example.org"]
+        self.server.restart()
+        location = self.follow(address).location
+        self.assertTrue(location.startswith(f"{room}email="), location)
+        self.assertIn("private_key", location)
+
+    def test_an_invite_that_expires(self) -> None:
+        """Its link says so."""
+        self.make().start()
+        address = "bob@example.org"
+        self.store(self.register(), address)
+        self.assertEqual(self.follow(address).status, 303)
+        self.change("UPDATE invites SET created_ms = 1")
+        wait_until(lambda: self.follow(address).status == 404, "an end")
+        self.assertIn("This invitation is over", self.follow(address).body)
 
 
 class RestartTests(InvitationCase):

@@ -12,6 +12,7 @@ from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.threepids import ThreePid, canonical
 from mxisd.ports import (
     IDeliveryRecords,
+    IInviteLinkRecords,
     IInviteMessageRecords,
     IInviteRecords,
     Pending,
@@ -19,6 +20,7 @@ from mxisd.ports import (
 from mxisd.records.chunks import CHUNK
 from mxisd.records.database import Transaction
 from mxisd.records.deliveries import DeliveryRecords
+from mxisd.records.invite_links import InviteLinkRecords
 from mxisd.records.invite_messages import InviteMessageRecords
 from mxisd.records.invite_rows import ADD_INVITE, invite_row
 from mxisd.records.invites import ADOPT_KEY, InviteRecords, end_invites
@@ -74,11 +76,17 @@ class InvitesContract:
         """Messages."""
         return InviteMessageRecords(self.database())
 
+    @property
+    def links(self) -> InviteLinkRecords:
+        """Links."""
+        return InviteLinkRecords(self.database())
+
     async def test_it_provides_the_interfaces(self) -> None:
         """The records are what the ports say."""
         verifyObject(IInviteRecords, self.invites)
         verifyObject(IDeliveryRecords, self.deliveries)
         verifyObject(IInviteMessageRecords, self.messages)
+        verifyObject(IInviteLinkRecords, self.links)
 
     async def test_an_invite_is_found(self) -> None:
         """By its token; every field comes back."""
@@ -351,6 +359,35 @@ class InvitesContract:
         """Whether a message seems to be over, and whether it is sent again."""
         is_told = self.invites.is_told(token, before_ms)
         return is_told, await self.invites.tell_again(token, before_ms, now_ms)
+
+    async def test_a_link(self) -> None:
+        """An invite has one code, whoever asks for one first; it leads to it."""
+        await self.invites.add_invite(INVITE, 0)
+        self.assertIsNone(self.links.linked_invite("a"))
+        adding = [
+            Deferred.fromCoroutine(self.links.link("first", code)) for code in "abc"
+        ]
+        self.assertEqual(await gatherResults(adding), ["a"] * 3)
+        self.assertEqual(self.links.linked_invite("a"), INVITE)
+        for code in ("b", "A", "", "first"):
+            self.assertIsNone(self.links.linked_invite(code))
+
+    async def test_a_link_goes_with_its_invite(self) -> None:
+        """It tells how the invite ended, until that is forgotten."""
+        await self.invites.add_invite(INVITE, 0)
+        await self.links.link("first", "a")
+        await self.invites.expire(2**50, None, 1)
+        found = self.links.linked_invite("a")
+        assert found is not None
+        self.assertEqual(found.ending, Ending.EXPIRED)
+        await self.invites.purge_invites(1)
+        self.assertIsNone(self.links.linked_invite("a"))
+        self.assertEqual(self.database().rows("SELECT * FROM invite_links"), [])
+
+    async def test_no_invite_to_link_to(self) -> None:
+        """It was forgotten meanwhile: the link leads nowhere."""
+        self.assertEqual(await self.links.link("gone", "a"), "a")
+        self.assertIsNone(self.links.linked_invite("a"))
 
     async def test_so_many_messages(self) -> None:
         """At most as many as are asked for, the oldest first."""

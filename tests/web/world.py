@@ -30,6 +30,7 @@ from mxisd.features.hash_index import HashIndex
 from mxisd.features.health import Health
 from mxisd.features.homeserver_signatures import HomeserverSignatures
 from mxisd.features.invitations import Invitations, InvitePolicy
+from mxisd.features.invite_links import InviteLinks
 from mxisd.features.invite_messages import InviteMessages
 from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import Lookup, LookupPolicy
@@ -46,6 +47,7 @@ from mxisd.model.settings import networks
 from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.terms import Document, Policy
 from mxisd.model.threepids import ThreePid
+from mxisd.model.web_clients import WebClients
 from mxisd.ports import IAnswering, IKeyRing, Resolution
 from mxisd.records.bindings import BindingRecords
 from mxisd.records.deliveries import DeliveryRecords
@@ -163,6 +165,7 @@ class World:
     tells_unbound: bool = True
     known: list[tuple[ThreePid, UserId]] = field(factory=list)
     invite_policy: InvitePolicy = field(factory=InvitePolicy)
+    web_clients: WebClients = field(factory=WebClients)
     invite_database: InstantDatabase = field(factory=InstantDatabase)
     homeservers: TalkingHomeservers = field(factory=TalkingHomeservers)
     pulse: Any = field(factory=Pulse)
@@ -190,6 +193,7 @@ class World:
             unbinding=self._unbinding(validation),
             invitations=self.invitations(),
             invite_signing=self._signing(),
+            invite_links=self.invite_links(),
             health=self._health(),
             key_ring=self.key_ring,
             administration=self._administration(),
@@ -275,6 +279,11 @@ class World:
             self.clock,
         )
 
+    def invite_links(self) -> InviteLinks:
+        """The links of invites."""
+        clients, random = self.web_clients, self.random
+        return made_links(self.invite_database, clients, random=random)
+
     def invitations(self) -> Invitations:
         """Invites in real tables, homeservers that the test answers for."""
         database = self.invite_database
@@ -283,7 +292,7 @@ class World:
             self.notifier,
             self.tasks,
             self.clock,
-            made_links(),
+            self.invite_links(),
         )
         deliveries = Deliveries(
             DeliveryRecords(database),

@@ -1,0 +1,43 @@
+"""The links in messages about invites, for people and their browsers."""
+
+import re
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from mxisd.errors import RequestRefused, Unavailable
+from mxisd.features.invite_links import CODE_LENGTH, InviteLinks
+from mxisd.web.errors import answer_to
+from mxisd.web.exchange import Call, Reply
+from mxisd.web.languages import accepted_languages
+from mxisd.web.pages import DISCRETION, EMPTY_PAGE, HTML_TYPE, Pages
+
+_CODE = re.compile(f"[0-9A-Za-z]{{{CODE_LENGTH}}}")
+
+
+@frozen(eq=False)
+class InviteLinkEndpoints:
+    """Leads people on; nothing is changed by it, however often it is opened."""
+
+    links: InviteLinks
+    pages: Pages
+
+    def look(self, call: Call) -> Reply:
+        """Answer those who only look whether the link leads anywhere."""
+        return EMPTY_PAGE
+
+    def open_link(self, call: Call) -> Reply:
+        """Lead on whoever opens the link, or say that it is over."""
+        try:
+            location = self.links.follow(_code(call.query))
+        except (RequestRefused, Unavailable) as error:
+            languages = accepted_languages(call.header("Accept-Language"))
+            return self.pages.uninvited(languages, answer_to(error).status, error)
+        headers = (*DISCRETION, (b"Location", location.encode("ascii")))
+        return Reply(303, b"", HTML_TYPE, headers)
+
+
+def _code(query: Mapping[str, str]) -> str:
+    # The query string is the code alone; but there are mailers and gateways that add
+    # parameters of their own.
+    return next((name for name in query if _CODE.fullmatch(name)), "")
