@@ -55,14 +55,14 @@ class InviteLinks:
 
         :raise RecordsUnavailable: If it cannot be.
         """
-        client = self._clients.of(invite)
-        if client is None:
-            return notice_of(invite, None)
-        if not self._clients.is_named(client):
-            self._warn_of(client)
-        new = self._random.alphanumeric(CODE_LENGTH)
-        code = await self._records.link(invite.token, new)
-        return notice_of(invite, f"{self._addresses.short}?{code}")
+        client, link = self._clients.of(invite), None
+        if client is not None:
+            if not self._clients.is_named(client):
+                self._warn_of(client)
+            new = self._random.alphanumeric(CODE_LENGTH)
+            code = await self._records.link(invite.token, new)
+            link = f"{self._addresses.short}?{code}"
+        return notice_of(invite, link, self._addresses.sign)
 
     def follow(self, code: str) -> str:
         """

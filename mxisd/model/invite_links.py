@@ -12,6 +12,7 @@ from unpaddedbase64 import encode_base64
 
 from mxisd.model.invites import Invite
 from mxisd.model.notices import InviteNotice
+from mxisd.model.secret import Secret
 from mxisd.model.threepids import EMAIL
 from mxisd.model.web_clients import WebClient
 
@@ -80,11 +81,12 @@ def _term(facts: Mapping[str, str], key: str) -> str:
     return term if len(term) <= TERM_LENGTH else ""
 
 
-def notice_of(invite: Invite, link: str | None) -> InviteNotice:
+def notice_of(invite: Invite, link: str | None, sign_url: str) -> InviteNotice:
     """
     What a person is told.
 
     :param link: Where they go; ``None``: to the operator's domain.
+    :param sign_url: The URL where a client gets an invite signed.
     """
     facts = invite.facts
     return InviteNotice(
@@ -98,7 +100,14 @@ def notice_of(invite: Invite, link: str | None) -> InviteNotice:
         room_url=link,
         languages=invite.languages,
         facts=facts,
+        token=Secret(invite.token),
+        private_key=_secret(private_key(invite)),
+        sign_url=_secret(signing_url(invite, sign_url)),
     )
+
+
+def _secret(value: str | None) -> Secret | None:
+    return None if value is None else Secret(value)
 
 
 def _sender_name(invite: Invite) -> str | None:

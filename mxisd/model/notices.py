@@ -42,6 +42,10 @@ class InviteNotice:
     :ivar room_url: Where to read about the room, such as a ``matrix.to`` link.
     :ivar languages: Language tags, the most wanted first.
     :ivar facts: Everything that the homeserver told, by its key on the wire.
+    :ivar token: What names the invite in the room.
+    :ivar private_key: Whoever has it may accept the invite as anybody; ``None`` if we
+        do not have it.
+    :ivar sign_url: The URL that signs the invite; both are in it.
     """
 
     threepid: ThreePid
@@ -54,6 +58,9 @@ class InviteNotice:
     room_url: str | None = field(default=None, repr=False)
     languages: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(factory=dict, repr=False)
+    token: Secret | None = None
+    private_key: Secret | None = None
+    sign_url: Secret | None = None
 
 
 @frozen(kw_only=True)

@@ -16,6 +16,7 @@ from mxisd.model.notices import (
     UnbindNotice,
     ValidationNotice,
 )
+from mxisd.notify.invite_facts import acceptance
 from mxisd.notify.names import harmless, shown_id
 
 TOLD_LENGTH = 1000
@@ -80,9 +81,9 @@ class Facts(Mapping[str, str]):
         too, unless there is a known one of that name.
     """
 
-    known: Mapping[str, str]
-    told: Mapping[str, str] = field(factory=dict)
-    _all: Mapping[str, str] = field(init=False)
+    known: Mapping[str, str] = field(repr=False)
+    told: Mapping[str, str] = field(factory=dict, repr=False)
+    _all: Mapping[str, str] = field(init=False, repr=False)
 
     @_all.default
     def _merged(self) -> Mapping[str, str]:
@@ -192,6 +193,7 @@ def _invite(notice: InviteNotice) -> dict[str, str]:
         "INVITE_ADDRESS": address,
         "INVITE_ADDRESS_URL_ENCODED": quote_plus(address),
         "REGISTER_URL": _link(notice.register_url),
+        **acceptance(notice),
     }
 
 

@@ -3,8 +3,9 @@
 from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, eventAsText
 from twisted.trial.unittest import SynchronousTestCase
+from unpaddedbase64 import encode_base64
 
 from mxisd.background import BackgroundTasks
 from mxisd.errors import MessageNotSent, RecordsUnavailable
@@ -18,7 +19,7 @@ from mxisd.records.invites import InviteRecords
 from tests.features.invite_doubles import made_links
 from tests.features.session_doubles import RecordingNotifier
 from tests.records.instant import InstantDatabase
-from tests.records.invite_contract import INVITE, MAIL, OWNER
+from tests.records.invite_contract import INVITE, KEY, MAIL, OWNER
 
 
 class SendingTests(SynchronousTestCase):
@@ -112,10 +113,14 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual([self.wake(), self.wake(9999)], [1, 0])
 
     def test_the_log_keeps_quiet(self) -> None:
-        """It names neither people nor tokens."""
-        self.notifier.trouble = MessageNotSent("no")
-        with capturedLogs() as events:
-            self.wake()
-        for secret in ("first", MAIL.address):
-            self.assertNotIn(secret, repr(events))
-        self.assertEqual(len(events), 1)
+        """It names neither people nor tokens, and has no key."""
+        keys = [encode_base64(KEY.seed, urlsafe=each) for each in (True, False)]
+        for trouble in (MessageNotSent("no"), ZeroDivisionError()):
+            self.notifier.trouble = trouble
+            with capturedLogs() as events:
+                self.wake(99)
+            shown = repr(events) + "".join(map(eventAsText, events))
+            for secret in ("first", MAIL.address, *keys):
+                self.assertNotIn(secret, shown)
+            self.assertEqual(len(events), 1)
+        self.flushLoggedErrors(ZeroDivisionError)

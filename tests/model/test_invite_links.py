@@ -112,17 +112,17 @@ class NoticeTests(SynchronousTestCase):
             "room_type": "m.space",
             "sender_display_name": "Al <b>\r\n%TOKEN%",
         }
-        notice = notice_of(evolve(INVITE, facts=facts), "https://a/")
+        notice = notice_of(evolve(INVITE, facts=facts), "https://a/", SIGN)
         self.assertEqual(notice.room_name, "#a:b")
         self.assertEqual(notice.room_type, "m.space")
         self.assertEqual(notice.sender_name, "Al <b>\r\n%TOKEN%")
         self.assertEqual(notice.languages, ("de", "en-GB"))
         self.assertEqual(notice.facts, facts)
         self.assertEqual((notice.register_url, notice.room_url), ("https://a/",) * 2)
-        self.assertIsNone(notice_of(INVITE, None).room_url)
+        self.assertIsNone(notice_of(INVITE, None, SIGN).room_url)
 
     def test_a_name_that_is_none(self) -> None:
         """Synapse gives the user ID of whoever has no name; it is told once."""
         facts = {"sender_display_name": str(INVITE.sender)}
-        notice = notice_of(evolve(INVITE, facts=facts), None)
+        notice = notice_of(evolve(INVITE, facts=facts), None, SIGN)
         self.assertIsNone(notice.sender_name)
