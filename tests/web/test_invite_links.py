@@ -3,15 +3,19 @@
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
 from mxisd.errors import RecordsUnavailable
 from mxisd.features.invitations import InvitePolicy
+from mxisd.importing.writing import write_invites
 from mxisd.model.web_clients import LOCATION, WebClient, WebClients
 from mxisd.web.pages.texts import ALL, GERMAN
+from mxisd.web.routes import ADMIN
+from tests.records.invite_contract import INVITE
 from tests.web.test_invitations import EVE, EVE_ID, InvitationCase
-from tests.web.world import PUBLIC_URL, Answer
+from tests.web.world import OPERATORS_TOKEN, PUBLIC_URL, Answer
 
 APP = "https://app.example.org"
 PLACE = "/_matrix/identity/i"
@@ -148,21 +152,22 @@ class ShortLinkTests(InvitationCase):
         for secret in (code, self.stored["token"], EVE.address):
             self.assertNotIn(secret, repr(events))
 
-    def test_an_imported_invite(self) -> None:
-        """Whatever its ID, its link works once its message is sent."""
-        database = self.world.invite_database
-        rows = database.rows("SELECT token FROM invite_links")
-        self.assertEqual(rows, [(self.stored["token"],)])
-        removing = database.transact(self.forget_links)
-        self.successResultOf(Deferred.fromCoroutine(removing))
-        self.assert_over(self.path)
-        self.later(3600)
-        self.store(**{LOCATION: APP})
+    def test_invites_of_other_servers(self) -> None:
+        """Or of earlier versions: they get a link when their message is sent again."""
+        imported = evolve(
+            INVITE, token="imported", threepid=EVE, facts={LOCATION: APP}, key=None
+        )
+        self.successResultOf(
+            Deferred.fromCoroutine(
+                self.world.invite_database.transact(
+                    lambda tx: write_invites(tx, [imported])
+                )
+            )
+        )
+        path = f"{ADMIN}/invites/imported/resend"
+        answer = self.post(path, token=OPERATORS_TOKEN)
+        self.assertEqual(answer.status, 200, answer.body)
         link = self.world.notifier.invites[-1].register_url or ""
-        path = link.removeprefix(PUBLIC_URL)
-        self.assertNotEqual(path, self.path)
-        self.assertEqual(self.open(path).status, 303)
-
-    async def forget_links(self, tx: Any) -> None:
-        """As if it were from before there were links."""
-        await tx.run("DELETE FROM invite_links")
+        answer = self.open(link.removeprefix(PUBLIC_URL))
+        self.assertEqual(answer.status, 303)
+        self.assertIn("/%21room?email=eve%40example.org", answer.headers["Location"])
