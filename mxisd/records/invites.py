@@ -42,17 +42,17 @@ PENDING_BEFORE = (
 END = "UPDATE invites SET ended_ms = ?, ending = ?, owner = ? WHERE token = ?"
 
 # Invites of other servers have no message here: theirs was sent when they were made.
-IS_TOLD = (
-    "SELECT 1 FROM invites i LEFT JOIN invite_messages m ON m.token = i.token "
+_TOLD = (
+    "FROM invites i LEFT JOIN invite_messages m ON m.token = i.token "
     "WHERE i.token = ? AND i.ending IS NULL AND "
     "CASE WHEN m.token IS NULL THEN i.created_ms ELSE m.ended_ms END <= ?"
 )
+IS_TOLD = f"SELECT 1 {_TOLD}"
 TELL_AGAIN = (
-    "INSERT INTO invite_messages (token, failures, due_ms) SELECT token, 0, ? "
-    "FROM invites WHERE token = ? AND ending IS NULL AND created_ms <= ? "
+    "INSERT INTO invite_messages (token, failures, due_ms) "
+    f"SELECT i.token, 0, ? {_TOLD} "
     "ON CONFLICT (token) DO UPDATE SET failures = 0, due_ms = excluded.due_ms, "
-    "ended_ms = NULL, outcome = NULL, answer = NULL "
-    "WHERE invite_messages.ended_ms <= ?"
+    "ended_ms = NULL, outcome = NULL, answer = NULL"
 )
 
 PURGE = (
@@ -110,8 +110,7 @@ class InviteRecords:
         """Have the message sent again if it ended by then."""
 
         async def work(tx: Transaction) -> bool:
-            parameters = now_ms, token, before_ms, before_ms
-            return await tx.run(TELL_AGAIN, *parameters) > 0
+            return await tx.run(TELL_AGAIN, now_ms, token, before_ms) > 0
 
         return await self._database.transact(work)
 

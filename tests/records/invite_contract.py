@@ -321,7 +321,7 @@ class InvitesContract:
 
     async def test_a_message_is_sent_again(self) -> None:
         """If it ended so long ago; once, however many ask for it at a time."""
-        await self.invites.add_invite(evolve(INVITE, created_ms=1), 0)
+        await self.invites.add_invite(INVITE, 0)
         self.assertEqual(await self.told_again(2**60, 9), (False, False))
         await self.messages.message_failed("first", 2**60, "no")
         await self.messages.message_ended("first", "given up", 20)
