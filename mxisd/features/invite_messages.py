@@ -65,9 +65,8 @@ class InviteMessages:
             self._sending.discard(invite.token)
 
     async def _attempt(self, invite: Invite, failures: int) -> None:
-        notice = await self._links.notice(invite)
         try:
-            await self._notifier.send(notice)
+            await self._notifier.send(await self._links.notice(invite))
         except MessageNotSent as error:
             log.warn(
                 "A message about an invite could not be sent, {count} times so far: "
@@ -76,7 +75,7 @@ class InviteMessages:
                 error=error,
             )
             await self._failed(invite.token, failures + 1, str(error))
-        except CancelledError:
+        except (CancelledError, RecordsUnavailable):
             raise
         except Exception as error:
             # Otherwise it would be tried again every second.

@@ -14,12 +14,21 @@ from mxisd.features.invite_messages import (
     TRIES,
     InviteMessages,
 )
+from mxisd.model.web_clients import LOCATION, WebClient
 from mxisd.records.invite_messages import InviteMessageRecords
 from mxisd.records.invites import InviteRecords
 from tests.features.invite_doubles import made_links
 from tests.features.session_doubles import RecordingNotifier
 from tests.records.instant import InstantDatabase
 from tests.records.invite_contract import INVITE, KEY, MAIL, OWNER
+
+
+class Refusing(list[WebClient]):
+    """Takes nothing."""
+
+    def append(self, _item: WebClient) -> None:
+        """Fail."""
+        raise ZeroDivisionError
 
 
 class SendingTests(SynchronousTestCase):
@@ -29,6 +38,7 @@ class SendingTests(SynchronousTestCase):
         self.clock.advance(1000)
         self.database = InstantDatabase()
         self.notifier = RecordingNotifier()
+        self.warned: list[WebClient] = []
         self.messages = self.make()
         self.add("first")
 
@@ -39,12 +49,12 @@ class SendingTests(SynchronousTestCase):
             self.notifier,
             BackgroundTasks(self.clock),
             self.clock,
-            made_links(self.database),
+            made_links(self.database, warned=self.warned),
         )
 
-    def add(self, token: str) -> None:
+    def add(self, token: str, **facts: str) -> None:
         """Have an invite."""
-        invite = evolve(INVITE, token=token, room_id=token)
+        invite = evolve(INVITE, token=token, room_id=token, facts=facts)
         adding = InviteRecords(self.database).add_invite(invite, 0)
         self.successResultOf(Deferred.fromCoroutine(adding))
 
@@ -111,6 +121,26 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(self.wake(), 1)
         self.database.trouble = None
         self.assertEqual([self.wake(), self.wake(9999)], [1, 0])
+
+    def test_a_link_that_cannot_be_recorded(self) -> None:
+        """Nothing is sent without it; that is no failure of the message."""
+        self.wake()
+        self.add("second", **{LOCATION: "https://app.example.org"})
+        self.database.trouble = RecordsUnavailable("full")
+        self.assertEqual([self.wake(), self.wake()], [0, 0])
+        self.database.trouble = None
+        self.assertEqual(self.wake(), 1)
+        self.assertIsNotNone(self.notifier.invites[-1].room_url)
+
+    def test_a_link_that_cannot_be_made(self) -> None:
+        """A fault of ours is not repeated every second either."""
+        self.warned = Refusing()
+        self.messages = self.make()
+        self.add("second", **{LOCATION: "https://app.example.org"})
+        for seconds, count in ((0, 1), (4.9, 0), (0.1, 1)):
+            self.wake(seconds)
+            errors = self.flushLoggedErrors(ZeroDivisionError)
+            self.assertEqual(len(errors), count)
 
     def test_the_log_keeps_quiet(self) -> None:
         """It names neither people nor tokens, and has no key."""
