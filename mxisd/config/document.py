@@ -21,12 +21,6 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{(file:)?([^}]*)(\}?)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Substituted(str):
-    """A text from the environment or a file; a number or a switch may be meant."""
-
-    __slots__ = ()
-
-
 class WrittenInt(int):
     """A whole number that knows how it was written (``0123`` is 83)."""
 
@@ -220,7 +214,7 @@ class _Reader:
             raise _Wrong("holds half a character")
         if "${" not in text:
             return text
-        return Substituted(_REFERENCE.sub(self._substitute, text))
+        return _REFERENCE.sub(self._substitute, text)
 
     def _substitute(self, match: re.Match[str]) -> str:
         if match[0] == "$${":

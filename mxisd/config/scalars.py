@@ -7,7 +7,7 @@ from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypeVar
 
-from mxisd.config.document import Substituted, WrittenFloat, WrittenInt
+from mxisd.config.document import WrittenFloat, WrittenInt
 from mxisd.model.secret import Secret
 from mxisd.model.settings import Duration
 
@@ -16,6 +16,9 @@ E = TypeVar("E", bound=Enum)
 NETWORK = IPv4Network | IPv6Network
 LONGEST_SECONDS = 36500 * 86400
 
+# YAML's numbers and switches, where quotes made a text of one.
+_WHOLE = re.compile(r"\s*-?[0-9]{1,18}\s*")
+_NUMBER = re.compile(r"\s*-?[0-9]{1,18}(\.[0-9]{1,18})?\s*")
 _DURATION = re.compile(r"\s*([0-9]{1,12})\s*([dhms])(?![a-z])")
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _SWITCHES = {"true": True, "yes": True, "on": True}
@@ -53,8 +56,8 @@ def secret(value: Any) -> Secret:
 
 
 def whole_number(value: Any) -> int:
-    """Read a whole number, never from a text unless it came from elsewhere."""
-    if isinstance(value, Substituted) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
+    """Read a whole number, in quotes or without, as from the environment."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
@@ -62,11 +65,12 @@ def whole_number(value: Any) -> int:
 
 
 def number(value: Any) -> float:
-    """Read a finite number."""
+    """Read a finite number, in quotes or without."""
+    is_written = isinstance(value, str) and _NUMBER.fullmatch(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     try:
-        is_number = isinstance(value, int | float | Substituted)
-        result = float(value) if is_number and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
+        result = float(value) if is_written or is_number else math.nan
+    except OverflowError:
         result = math.nan
     if not math.isfinite(result):
         raise ValueError(f"must be a number, not {shown(value)}")
@@ -74,10 +78,10 @@ def number(value: Any) -> float:
 
 
 def switch(value: Any) -> bool:
-    """Read true or false, never from a text unless it came from elsewhere."""
+    """Read true or false, in quotes or without."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, Substituted) and value.strip().lower() in _SWITCHES:
+    if isinstance(value, str) and value.strip().lower() in _SWITCHES:
         return _SWITCHES[value.strip().lower()]
     raise ValueError(f"must be true or false, not {shown(value)}")
 

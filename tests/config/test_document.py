@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.config.document import MAX_DEPTH, Document, Sources, Substituted, parse
+from mxisd.config.document import MAX_DEPTH, Document, Sources, parse
 from mxisd.errors import ConfigError, Problem
 
 
@@ -213,12 +213,6 @@ class SubstitutionTests(SynchronousTestCase):
             found = document(f'a: ["{text}"]', environment)
             self.assertEqual(found.problems, ())
             self.assertEqual(found.values, {"a": [value]}, text)
-
-    def test_what_was_replaced_is_known(self) -> None:
-        """So that it may be a number; what is written as a text remains one."""
-        values = document("a: ${PORT}\nb: '389'\n", {"PORT": "389"}).values
-        self.assertIsInstance(values["a"], Substituted)
-        self.assertNotIsInstance(values["b"], Substituted)
 
     def test_keys_and_comments_are_left_alone(self) -> None:
         """Only values are replaced."""

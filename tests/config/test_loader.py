@@ -56,7 +56,7 @@ class CoreTests(SynchronousTestCase):
         """Of YAML, of the environment, of types, of stores and of checks."""
         problems = refused(
             "server:\n"
-            "  port: '8090'\n"
+            "  port: 80a\n"
             "  prot: 8090\n"
             "stores:\n"
             "  - type: pigeon\n"
@@ -93,12 +93,21 @@ class CoreTests(SynchronousTestCase):
         self.assertIn("'x'", problems[1][2])
 
     def test_values_from_the_environment(self) -> None:
-        """Texts, numbers and switches; a written text is no number."""
+        """Texts, numbers and switches."""
         text = FOUNDATION + "server: {port: '${PORT}'}\n"
         config = loaded(text, {"PORT": "1234"}).config
         self.assertEqual(config.server.port, 1234)
+
+    def test_values_in_quotes(self) -> None:
+        """Entry points of containers write numbers and switches so."""
+        ldap = "host: a, tls: 'true', port: '636', bindPassword: '0123'"
+        text = f"ldap: {{enabled: 'yes', connection: {{{ldap}}}}}\n"
+        (store,) = loaded(FOUNDATION + text).config.stores
+        found = store.settings.connection
+        self.assertEqual((found.tls, found.port), (True, 636))
+        self.assertEqual(found.bind_password, Secret("0123"))
         self.assertEqual(
-            refused(FOUNDATION + "server: {port: '1234'}"),
+            refused(FOUNDATION + "server: {port: '80a'}"),
             [(3, "server.port", "must be a whole number, not a text")],
         )
 
@@ -340,7 +349,7 @@ class StoreTests(SynchronousTestCase):
             ("stores: [{type: memory, x: 1}]", "stores.0.x", "is unknown"),
             ("memory: true", "memory", "must be a section"),
             ("memory: []", "memory", "must be a section"),
-            ("memory: {enabled: 'true'}", "memory.enabled", "true or false"),
+            ("memory: {enabled: 'so so'}", "memory.enabled", "true or false"),
             ("memory: {enabled: true, name: a}", "memory.name", "is unknown"),
             (f"ldap: {{{ldap}, filter: [a]}}", "ldap.filter", "must be a text"),
             ("ldap: {enabled: true}", "ldap.connection.host", "is required"),

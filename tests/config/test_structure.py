@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mxisd.config.document import Substituted
 from mxisd.config.sections import Config
 from mxisd.config.structure import Section, nested, options, paths, read
 from mxisd.errors import ConfigError, Problem
@@ -144,15 +143,15 @@ class ReadTests(SynchronousTestCase):
         self.assertIsInstance(tree.taste, Taste)
         self.assertIsInstance(tree.wait, Duration)
 
-    def test_values_from_elsewhere(self) -> None:
-        """What the environment says may be a number or a switch, and is checked."""
-        values = with_trunk(switch=Substituted("false"), hidden=Substituted("1"))
-        values["trunk"]["count"] = Substituted("4")
+    def test_values_in_quotes(self) -> None:
+        """They may be a number or a switch, and are checked."""
+        values = with_trunk(switch="false", hidden="1")
+        values["trunk"]["count"] = "4"
         tree = read(Tree, values)
         self.assertEqual(
             (tree.switch, tree.hidden, tree.trunk.count), (False, Secret("1"), 4)
         )
-        values["trunk"]["count"] = Substituted("5")
+        values["trunk"]["count"] = "5"
         self.assertEqual(problems(values), [Problem("trunk.count", "must be even")])
 
 
@@ -183,8 +182,8 @@ class ProblemTests(SynchronousTestCase):
             ({"kind": "localpart"}, "kind", "must be one of uid, mxid"),
             ({"taste": "sour"}, "taste", "must be one of sweet, off"),
             ({"level": 5}, "level", "must be one of high"),
-            ({"switch": "true"}, "switch", "must be true or false"),
-            ({"trunk": {"name": "a", "count": "4"}}, "trunk.count", "whole number"),
+            ({"switch": "so so"}, "switch", "must be true or false"),
+            ({"trunk": {"name": "a", "count": "4x"}}, "trunk.count", "whole number"),
             ({"trunk": {"name": "a", "weight": "x"}}, "trunk.weight", "a number"),
             ({"trunk": 5}, "trunk", "must be a section"),
             ({"computed": 8}, "computed", "is unknown"),
