@@ -10,6 +10,7 @@ from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
+from mxisd.config.mistakes import BACKSLASH, EMPTY_ANCHOR, IN_QUOTES, explained
 from mxisd.errors import ConfigError, Problem
 
 WHOLE_FILE = "file"
@@ -99,31 +100,32 @@ def parse(text: str, sources: Sources) -> Document:
     return Document(values, reader.lines, tuple(reader.problems))
 
 
+class _Loader(yaml.SafeLoader):
+    def compose_scalar_node(self, anchor: Any) -> ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        if anchor is not None and not node.value and not node.style:
+            # "password: &x" is meant to be a text.
+            mark = node.start_mark
+            raise yaml.composer.ComposerError(None, None, EMPTY_ANCHOR, mark)
+        return node
+
+
 def _compose(text: str) -> Node | None:
     try:
-        node: Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+        node: Node | None = yaml.compose(text, Loader=_Loader)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         problem = f"the character {error.character!r} is not allowed in YAML"
         raise ConfigError([Problem(WHOLE_FILE, problem, line)]) from error
     except yaml.MarkedYAMLError as error:
-        raise ConfigError([_syntax_problem(error)]) from error
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        where, sentence = explained(error, text)
+        raise ConfigError([Problem(WHOLE_FILE, sentence, where)]) from error
+    except (ValueError, OverflowError) as error:
         # PyYAML lets chr() complain about escapes such as "\UFFFFFFFF".
-        raise ConfigError([Problem(WHOLE_FILE, f"is not YAML: {error}")]) from error
+        raise ConfigError([Problem(WHOLE_FILE, f"not YAML; {BACKSLASH}")]) from error
     except RecursionError as error:
         raise ConfigError([Problem(WHOLE_FILE, "is nested too deeply")]) from error
     return node
-
-
-def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
-    text = str(error.problem or error.context or "is not YAML")
-    if "another document" in text:
-        text = "only one document is read; take the second --- away"
-    elif "'\\t'" in text:
-        text = "a tab; YAML is indented by spaces"
-    mark = error.problem_mark or error.context_mark
-    return Problem(WHOLE_FILE, text, mark.line + 1 if mark else None)
 
 
 class _Wrong(Exception):
@@ -162,7 +164,7 @@ class _Reader:
             return self._sequence(node, path, depth)
         if isinstance(node, ScalarNode):
             return self._scalar(node)
-        raise _Wrong(f"the tag {node.tag} is not known here")
+        raise _Wrong(_tag(node))
 
     def _sequence(self, node: SequenceNode, path: str, depth: int) -> list[Any]:
         return [
@@ -193,7 +195,7 @@ class _Reader:
             self.resolver.resolve(ScalarNode, node.value, plain),
             f"{_TAG}str",
         ):
-            raise _Wrong(f"the tag {node.tag} is not known here")
+            raise _Wrong(_tag(node))
         if node.tag in (f"{_TAG}int", f"{_TAG}float"):
             return self._number(node)
         if node.tag in (f"{_TAG}bool", f"{_TAG}null"):
@@ -248,9 +250,20 @@ class _Reader:
 def _key(node: Node) -> str:
     # A plain key is the text as written: Norwegian is "no", not false.
     is_text = isinstance(node, ScalarNode) and node.tag != f"{_TAG}null"
+    if isinstance(node, MappingNode):
+        # What templates for other programs are full of.
+        text = "a key must be a text; " + IN_QUOTES.format("{{")
+        raise _Wrong(text)
     if not is_text or not node.value or not node.value.isprintable():
         raise _Wrong("a key must be a printable text")
     return str(node.value)
+
+
+def _tag(node: Node) -> str:
+    # Another than YAML's own may be the beginning of a password.
+    if not node.tag.startswith(_TAG):
+        return IN_QUOTES.format("!")
+    return f"the tag !!{node.tag.removeprefix(_TAG)} is not known here"
 
 
 def _line(node: Node) -> int:

@@ -42,10 +42,10 @@ class SyntaxTests(SynchronousTestCase):
         """The text of the problem says what is wrong with the line."""
         for text, line, words in (
             ("a: 1\n\tb: 2\n", 2, "tab"),
-            ("a: 1\nb: [1\nc: 2\n", 3, "expected"),
-            ("a: 1\nb: c: d\n", 2, "mapping values"),
-            ("a: 1\nb: 'x\n", 3, "end of stream"),
-            ("a: 1\nb: *c\n", 2, "undefined alias"),
+            ("a: 1\nb: [1\nc: 2\n", 2, "not closed"),
+            ("a: 1\nb: c: d\n", 2, "in quotes"),
+            ("a: 1\nb: 'x\n", 2, "never closed"),
+            ("a: 1\nb: *c\n", 2, "in quotes"),
             ("a: 1\n---\nb: 2\n", 2, "one document"),
             ("a: 1\nb: \x07\n", 2, "not allowed"),
             ("- a\n- b\n", 1, "mapping"),
@@ -126,7 +126,7 @@ class ValueTests(SynchronousTestCase):
         """The value counts as absent; the rest is read."""
         for text, words in (
             ("!!python/object:os.system x", "tag"),
-            ("!mine x", "tag"),
+            ("!mine x", "in quotes"),
             ("!!int x", "tag"),
             ("!!binary aGVsbG8=", "tag"),
             ("!!bool maybe", "tag"),
