@@ -114,7 +114,7 @@ class ConfigurationTests(SynchronousTestCase):
         page = text_of("docs/configuration.rst")
         found = re.findall(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", page)
         first, *others = [re.sub(r"(?m)^    ", "", block) for block in found]
-        self.assertEqual(len(others), 3)
+        self.assertEqual(len(others), 4)
         for other in others:
             self.assertEqual(loaded(first + other).warnings, ())
 

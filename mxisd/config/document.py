@@ -10,16 +10,23 @@ from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
-from mxisd.config.mistakes import BACKSLASH, EMPTY_ANCHOR, IN_QUOTES, explained
+from mxisd.config.mistakes import BACKSLASH, EMPTY_ANCHOR, explained
+from mxisd.config.nodes import (
+    MERGE,
+    TAG,
+    Wrong,
+    key_of,
+    merged_sections,
+    unknown_tag,
+    whole,
+)
 from mxisd.errors import ConfigError, Problem
 
 WHOLE_FILE = "file"
 MAX_NODES = 200_000
 MAX_DEPTH = 50
 
-_TAG = "tag:yaml.org,2002:"
 _REFERENCE = re.compile(r"\$\$\{|\$\{(file:)?([^}]*)(\}?)")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class WrittenInt(int):
@@ -128,10 +135,6 @@ def _compose(text: str) -> Node | None:
     return node
 
 
-class _Wrong(Exception):
-    """A node that cannot be read; the message says why."""
-
-
 @define(eq=False)
 class _Reader:
     sources: Sources
@@ -142,29 +145,32 @@ class _Reader:
     constructor: SafeConstructor = field(factory=SafeConstructor)
 
     def read(self, node: Node, path: str, depth: int) -> Any:
+        self._count(node, path, depth)
+        self.lines.setdefault(path, _line(node))
+        try:
+            return self._value(node, path, depth)
+        except Wrong as error:
+            self._report(path, node, str(error))
+            return None
+
+    def _count(self, node: Node, path: str, depth: int) -> None:
         self.nodes += 1
         if depth > MAX_DEPTH or self.nodes > MAX_NODES:
             # Aliases may multiply a small file into a huge or an endless one.
             text = "is too large, or nested too deeply"
             raise ConfigError([Problem(path or WHOLE_FILE, text, _line(node))])
-        self.lines.setdefault(path, _line(node))
-        try:
-            return self._value(node, path, depth)
-        except _Wrong as error:
-            self._report(path, node, str(error))
-            return None
 
     def _report(self, path: str, node: Node, text: str) -> None:
         self.problems.append(Problem(path or WHOLE_FILE, text, _line(node)))
 
     def _value(self, node: Node, path: str, depth: int) -> Any:
-        if isinstance(node, MappingNode) and node.tag == f"{_TAG}map":
+        if isinstance(node, MappingNode) and node.tag == f"{TAG}map":
             return self._mapping(node, path, depth)
-        if isinstance(node, SequenceNode) and node.tag == f"{_TAG}seq":
+        if isinstance(node, SequenceNode) and node.tag == f"{TAG}seq":
             return self._sequence(node, path, depth)
         if isinstance(node, ScalarNode):
             return self._scalar(node)
-        raise _Wrong(_tag(node))
+        raise Wrong(unknown_tag(node))
 
     def _sequence(self, node: SequenceNode, path: str, depth: int) -> list[Any]:
         return [
@@ -174,31 +180,54 @@ class _Reader:
 
     def _mapping(self, node: MappingNode, path: str, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
+        self._fill(values, node, path, depth)
+        return values
+
+    def _fill(
+        self, values: dict[str, Any], node: MappingNode, path: str, depth: int
+    ) -> None:
+        """Put in the keys of a node that are not there, and of what it takes over."""
+        merged: list[MappingNode] = []
+        for key, (line, value_node) in self._keys(node, path, merged).items():
+            if key not in values:
+                here = _join(path, key)
+                self.lines[here] = line
+                values[key] = self.read(value_node, here, depth + 1)
+        for each in merged:
+            self._count(each, path, depth + 1)
+            self._fill(values, each, path, depth + 1)
+
+    def _keys(
+        self, node: MappingNode, path: str, merged: list[MappingNode]
+    ) -> Mapping[str, tuple[int, Node]]:
+        """The keys written in a node with line and value; ``merged`` gets the rest."""
+        found: dict[str, tuple[int, Node]] = {}
         for key_node, value_node in node.value:
             try:
-                key = _key(key_node)
-            except _Wrong as error:
+                if key_node.tag == MERGE:
+                    merged += merged_sections(value_node, is_second=bool(merged))
+                    continue
+                key = key_of(key_node)
+            except Wrong as error:
                 self._report(path, key_node, str(error))
                 continue
-            here = _join(path, key)
-            if key in values:
-                text = f"is there twice, first in line {self.lines[here]}"
-                self._report(here, key_node, text)
-                continue
-            self.lines[here] = _line(key_node)
-            values[key] = self.read(value_node, here, depth + 1)
-        return values
+            if key in found:
+                text = f"is there twice, first in line {found[key][0]}"
+                self._report(_join(path, key), key_node, text)
+            else:
+                found[key] = (_line(key_node), value_node)
+        return found
 
     def _scalar(self, node: ScalarNode) -> Any:
         plain = (node.style is None, True)
         if node.tag not in (
             self.resolver.resolve(ScalarNode, node.value, plain),
-            f"{_TAG}str",
+            f"{TAG}str",
         ):
-            raise _Wrong(_tag(node))
-        if node.tag in (f"{_TAG}int", f"{_TAG}float"):
+            raise Wrong(unknown_tag(node))
+        if node.tag in (f"{TAG}int", f"{TAG}float"):
             return self._number(node)
-        if node.tag in (f"{_TAG}bool", f"{_TAG}null"):
+        if node.tag in (f"{TAG}bool", f"{TAG}null"):
             return self.constructor.construct_object(node)
         # What is left is a text, or looks like a date, which nothing here wants.
         return self._text(node.value)
@@ -207,13 +236,12 @@ class _Reader:
         try:
             value = self.constructor.construct_object(node)
         except ValueError as error:
-            raise _Wrong("is not a number") from error
+            raise Wrong("is not a number") from error
         written = WrittenInt if isinstance(value, int) else WrittenFloat
         return written.of(value, node.value)
 
     def _text(self, text: str) -> str:
-        if _SURROGATE.search(text):
-            raise _Wrong("holds half a character")
+        text = whole(text)
         if "${" not in text:
             return text
         return _REFERENCE.sub(self._substitute, text)
@@ -222,7 +250,7 @@ class _Reader:
         if match[0] == "$${":
             return "${"
         if not match[3]:
-            raise _Wrong("${ has no closing }; write $${ for the two characters")
+            raise Wrong("${ has no closing }; write $${ for the two characters")
         if match[1]:
             return self._file(match[2])
         return self._variable(match[2])
@@ -232,9 +260,9 @@ class _Reader:
             value = self.sources.environment[name]
             value.encode()
         except KeyError as error:
-            raise _Wrong(f"the environment variable {name!r} is not defined") from error
+            raise Wrong(f"the environment variable {name!r} is not defined") from error
         except UnicodeEncodeError as error:
-            raise _Wrong(f"the environment variable {name!r} is not UTF-8") from error
+            raise Wrong(f"the environment variable {name!r} is not UTF-8") from error
         return value
 
     def _file(self, path: str) -> str:
@@ -242,28 +270,9 @@ class _Reader:
             return self.sources.read_file(path).removesuffix("\n")
         except OSError as error:
             reason = error.strerror or "it cannot be read"
-            raise _Wrong(f"the file {path!r}: {reason}") from error
+            raise Wrong(f"the file {path!r}: {reason}") from error
         except ValueError as error:
-            raise _Wrong(f"the file {path!r} is not UTF-8 text") from error
-
-
-def _key(node: Node) -> str:
-    # A plain key is the text as written: Norwegian is "no", not false.
-    is_text = isinstance(node, ScalarNode) and node.tag != f"{_TAG}null"
-    if isinstance(node, MappingNode):
-        # What templates for other programs are full of.
-        text = "a key must be a text; " + IN_QUOTES.format("{{")
-        raise _Wrong(text)
-    if not is_text or not node.value or not node.value.isprintable():
-        raise _Wrong("a key must be a printable text")
-    return str(node.value)
-
-
-def _tag(node: Node) -> str:
-    # Another than YAML's own may be the beginning of a password.
-    if not node.tag.startswith(_TAG):
-        return IN_QUOTES.format("!")
-    return f"the tag !!{node.tag.removeprefix(_TAG)} is not known here"
+            raise Wrong(f"the file {path!r} is not UTF-8 text") from error
 
 
 def _line(node: Node) -> int:

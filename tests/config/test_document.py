@@ -112,6 +112,8 @@ class ValueTests(SynchronousTestCase):
             ("=", "="),
             ("!!str 12", "12"),
             ("[1, {a: b}]", [1, {"a": "b"}]),
+            ('"\\ud83d\\ude00"', "\U0001f600"),
+            ('"a\\u00e9\\uD83D\\uDE00b"', "a\xe9\U0001f600b"),
         ):
             self.assertEqual(self.value(text), value, text)
             self.assertIsInstance(self.value(text), type(value), text)
@@ -135,6 +137,8 @@ class ValueTests(SynchronousTestCase):
             ("9" * 5000, "number"),
             ("0b_", "number"),
             ('"\\ud800"', "half a character"),
+            ('"\\ude00\\ud83d"', "half a character"),
+            ('"\\ud83d\\ude00\\ud83d"', "half a character"),
         ):
             found = document(f"other: 1\nkey: {text}\n")
             (problem,) = found.problems
@@ -157,23 +161,33 @@ class KeyTests(SynchronousTestCase):
         values = document("no: a\n1: b\n1.0: c\n").values
         self.assertEqual(values, {"no": "a", "1": "b", "1.0": "c"})
 
+    def test_keys_of_json(self) -> None:
+        """What JSON writes as two halves is one character."""
+        values = document('{"\\ud83d\\ude00": "a\\/b"}').values
+        self.assertEqual(values, {"\U0001f600": "a/b"})
+
     def test_other_keys_are_problems(self) -> None:
         """Lists, mappings, nothing, and what cannot be printed on one line."""
-        for key in ("[a]", "{a: b}", "~", "''", '"a\\nb"', '"\\ud800"'):
+        for key in ("[a]", "{a: b}", "~", "''", '"a\\nb"'):
             found = document(f"good: 1\n? {key}\n: 2\n")
             (problem,) = found.problems
             self.assertIn("key", problem.text)
             self.assertEqual((problem.path, problem.line), ("file", 2), key)
             self.assertEqual(found.values, {"good": 1})
 
+    def test_a_key_with_half_a_character(self) -> None:
+        """It is told like such a value."""
+        (problem,) = document('good: 1\n"\\ud800": 2\n').problems
+        self.assertEqual((problem.path, problem.line), ("file", 2))
+        self.assertIn("half a character", problem.text)
+
     def test_a_key_that_is_there_twice(self) -> None:
         """Both lines are told; nested keys too."""
         found = document("a:\n  b: 1\n  c: 2\n  b: 3\na: 4\n")
-        self.assertEqual(
-            [(each.path, each.line) for each in found.problems], [("a.b", 4), ("a", 5)]
-        )
-        self.assertIn("line 2", found.problems[0].text)
-        self.assertIn("line 1", found.problems[1].text)
+        texts = {(each.path, each.line): each.text for each in found.problems}
+        self.assertEqual(set(texts), {("a.b", 4), ("a", 5)})
+        self.assertIn("line 2", texts["a.b", 4])
+        self.assertIn("line 1", texts["a", 5])
 
     def test_lines(self) -> None:
         """Each key has its line; what is missing has that of the section."""
