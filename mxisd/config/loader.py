@@ -1,6 +1,6 @@
 """A configuration file -> :class:`Config`, or everything that is wrong with it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -70,6 +70,14 @@ def _in_order(problems: Iterable[Problem], document: Document) -> list[Problem]:
     return sorted(lined, key=lambda each: each.line or 0)
 
 
+def _below(path: str, problems: Iterable[Problem]) -> list[Problem]:
+    """Problems whose paths are relative to a section."""
+    return [
+        attrs.evolve(each, path=".".join(filter(None, (path, each.path))))
+        for each in problems
+    ]
+
+
 def _with_derived(config: Config) -> Config:
     """The configuration with the defaults that follow from other keys written out."""
     inbound = attrs.evolve(config.lookup.inbound, allowed_cidr=config.inbound_networks)
@@ -115,10 +123,7 @@ class _Loading:
         try:
             return make()
         except ConfigError as error:
-            self.problems += [
-                attrs.evolve(each, path=".".join(filter(None, (path, each.path))))
-                for each in error.problems
-            ]
+            self.problems += _below(path, error.problems)
             return None
 
     # --- Stores -----------------------------------------------------------------------
@@ -138,12 +143,21 @@ class _Loading:
         places = self._try(partial(listed, core.pop("stores", None))) or []
         for place in places + classic(core, self.factories):
             core.pop(place.path, None)
-            if place.is_forgotten:
-                text = "is not used; say enabled: true, or false"
-                self.warnings.append(Problem(place.path, text))
             declared = self._try(place.declared, place.path)
-            if declared is not None:
+            if declared is not None and declared.is_used:
                 yield declared
+            elif declared is not None:
+                self._unused(declared, is_forgotten=place.is_forgotten)
+
+    def _unused(self, declared: DeclaredStore, *, is_forgotten: bool) -> None:
+        unknown = _below(declared.path, declared.unknown_keys(self.factories))
+        if is_forgotten:
+            # One of them may be the switch.
+            self.problems += unknown
+            text = "is not used; say enabled: true, or false"
+            self.warnings.append(Problem(declared.path, text))
+        else:
+            self.warnings += unknown
 
     # --- Senders ----------------------------------------------------------------------
 
@@ -169,8 +183,11 @@ class _Loading:
 
     def _core(self, values: dict[str, Any]) -> Config | None:
         waiting = dict(postponed(values))
-        others = {"stores", *self.factories, *(key.split(".")[0] for key in UPCOMING)}
-        config = self._try(lambda: read(Config, values, read_elsewhere=sorted(others)))
+        others: Sequence[str] = sorted(
+            {"stores", *self.factories, *(key.split(".")[0] for key in UPCOMING)}
+        )
+        make = partial(read, Config, values, read_elsewhere=others, sections=others)
+        config = self._try(make)
         self.problems = [each for each in self.problems if each.path not in waiting]
         self.problems += [Problem(path, text) for path, text in waiting.items()]
         return config

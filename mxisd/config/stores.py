@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from mxisd.config.sections import Config, StoreEntry
-from mxisd.config.structure import Section, options, read
+from mxisd.config.structure import Section, UnknownKey, options, read
 from mxisd.config.upcoming import Settled, settle
 from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import IStoreFactory
@@ -83,9 +83,10 @@ class ClassicHead:
 @frozen
 class DeclaredStore:
     """
-    A store that is switched on, before its own keys are judged.
+    A store, before its own keys are judged.
 
     :ivar path: Where it stands in the file.
+    :ivar head: The keys that it has as such.
     :ivar settled: Its own keys.
     :ivar addresses: How its addresses are read.
     """
@@ -94,7 +95,12 @@ class DeclaredStore:
     store_type: str
     name: str
     settled: Settled
-    addresses: StoredAddresses
+    head: "ListedHead | ClassicHead"
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it is switched on."""
+        return self.head.enabled
 
     def parsed(self, factories: Mapping[str, IStoreFactory]) -> StoreEntry:
         """
@@ -104,14 +110,28 @@ class DeclaredStore:
         """
         if self.store_type not in factories:
             raise ConfigError.at("type", _unknown(self.store_type, factories))
-        section = Section(self.settled.values, self.path, self.addresses)
-        settings = factories[self.store_type].parse(section)
+        addresses = StoredAddresses(self.head.default_country)
+        section = Section(
+            self.settled.values,
+            self.path,
+            addresses,
+            read_elsewhere=[key_of(each) for each in options(type(self.head))],
+            sections=[*_core(), *factories],
+        )
         return StoreEntry(
             name=self.name,
             store_type=self.store_type,
-            settings=settings,
-            addresses=self.addresses,
+            settings=factories[self.store_type].parse(section),
+            addresses=addresses,
         )
+
+    def unknown_keys(self, factories: Mapping[str, IStoreFactory]) -> list[Problem]:
+        """Keys that its type does not have, whatever else is wrong or missing."""
+        try:
+            self.parsed(factories)
+        except ConfigError as error:
+            return [each for each in error.problems if isinstance(each, UnknownKey)]
+        return []
 
 
 @frozen
@@ -134,9 +154,9 @@ class Place:
             has_keys and self.store_type is not None and "enabled" not in self.section
         )
 
-    def declared(self) -> DeclaredStore | None:
+    def declared(self) -> DeclaredStore:
         """
-        What is said of the store as such; ``None`` if it is switched off.
+        What is said of the store as such.
 
         :raise ConfigError: With paths relative to the section.
         """
@@ -152,15 +172,13 @@ class Place:
         store_type: str,
         name: str | None,
         own: dict[str, Any],
-    ) -> DeclaredStore | None:
-        if not head.enabled:
-            return None
+    ) -> DeclaredStore:
         return DeclaredStore(
             self.path,
             store_type,
             name or store_type,
             settle(own, store_type),
-            StoredAddresses(head.default_country),
+            head,
         )
 
 
@@ -181,8 +199,7 @@ def classic(values: Mapping[str, Any], known: Collection[str]) -> list[Place]:
 
     :param known: The store types.
     """
-    core = {key_of(each) for each in options(Config)} | {"stores"}
-    others = sorted(set(known) - set(CLASSIC_ORDER) - core)
+    others = sorted(set(known) - set(CLASSIC_ORDER) - set(_core()))
     order = [each for each in CLASSIC_ORDER if each in known] + others
     return [Place(each, values[each], each) for each in order if each in values]
 
@@ -195,6 +212,10 @@ def doubles(stores: Sequence[DeclaredStore]) -> Iterator[Problem]:
         if other is not store:
             text = f"is called {store.name}, like {other.path}; give one another name:"
             yield Problem(store.path, text)
+
+
+def _core() -> list[str]:
+    return [*(key_of(each) for each in options(Config)), "stores"]
 
 
 def _unknown(store_type: str, factories: Mapping[str, IStoreFactory]) -> str:

@@ -5,6 +5,7 @@ cattrs walks the classes and collects what goes wrong; what single values look l
 in :mod:`mxisd.config.scalars`.
 """
 
+import re
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import Enum
@@ -22,7 +23,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from zope.interface import implementer
 
 from mxisd.config.scalars import BY_KIND, shown, word
-from mxisd.config.suggestions import KnownKeys
+from mxisd.config.suggestions import KnownKeys, Spot
 from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import ISection
 from mxisd.model.secret import Secret
@@ -30,6 +31,11 @@ from mxisd.model.settings import MEANING, key_of
 from mxisd.model.stored import StoredAddresses
 
 S = TypeVar("S")
+
+# YAML takes "host:x", and "-x", for a text.
+_NO_SPACE = re.compile(r"[A-Za-z]+:\S")
+_COLON = "; is a space missing after the colon?"
+_DASH = "; each entry begins with a dash and a space"
 
 
 @implementer(ISection)
@@ -41,11 +47,15 @@ class Section:
     :ivar values: Its keys without those that each store has.
     :ivar place: Its path in the file, for sentences that name another key.
     :ivar addresses: How addresses in it are read.
+    :ivar read_elsewhere: The keys that each store has, and that are gone from it.
+    :ivar sections: The sections of the whole file, which may be indented by mistake.
     """
 
     values: Mapping[str, Any]
     place: str = ""
     addresses: StoredAddresses = StoredAddresses()
+    read_elsewhere: Sequence[str] = ()
+    sections: Sequence[str] = ()
 
     def read(self, settings: type[S]) -> S:
         """
@@ -53,7 +63,18 @@ class Section:
 
         :raise ConfigError: With every problem.
         """
-        return read(settings, self.values, place=self.place)
+        return read(
+            settings,
+            self.values,
+            place=self.place,
+            read_elsewhere=self.read_elsewhere,
+            sections=self.sections,
+        )
+
+
+@attrs.frozen
+class UnknownKey(Problem):
+    """A key that nobody reads."""
 
 
 def read(
@@ -62,6 +83,7 @@ def read(
     *,
     place: str = "",
     read_elsewhere: Sequence[str] = (),
+    sections: Sequence[str] = (),
 ) -> S:
     """
     Read a mapping into a settings class (see :mod:`mxisd.model.settings`).
@@ -71,13 +93,15 @@ def read(
     :param place: The path of the mapping in the file, for sentences that name a key.
     :param read_elsewhere: Keys of the mapping that somebody else reads, and that are
         gone from ``values``; worth suggesting.
+    :param sections: The sections of the whole file, for those that are indented.
     :raise ConfigError: With every unknown key, wrong type and failed check; paths are
         relative to the mapping.
     """
     try:
         return _converter().structure(values, settings)
     except (ClassValidationError, ValueError) as error:
-        report = _Report(KnownKeys(tuple(paths(settings)), place), read_elsewhere)
+        known = KnownKeys(tuple(paths(settings)), place, sections)
+        report = _Report(known, read_elsewhere)
         raise ConfigError(list(report.problems(error, ""))) from error
 
 
@@ -182,7 +206,9 @@ def _checking(
 def _present(value: Any, known: Collection[str]) -> dict[str, Any]:
     # Without a value a key counts as absent, if it is a key at all.
     if not isinstance(value, Mapping):
-        raise ValueError(f"must be a section with keys below it, not {shown(value)}")
+        text = f"must be a section with keys below it, not {shown(value)}"
+        is_close = isinstance(value, str) and _NO_SPACE.match(value)
+        raise ValueError(text + _COLON if is_close else text)
     return {
         key: each for key, each in value.items() if each is not None or key not in known
     }
@@ -190,7 +216,9 @@ def _present(value: Any, known: Collection[str]) -> dict[str, Any]:
 
 def _tuple(value: Any, kind: Any, converter: Converter) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise ValueError(f"must be a list, not {shown(value)}")
+        text = f"must be a list, not {shown(value)}"
+        is_close = isinstance(value, str) and value.startswith("-")
+        raise ValueError(text + _DASH if is_close else text)
     items: Any = list[typing.get_args(kind)[0]]  # type: ignore[misc]
     return tuple(converter.structure(value, items))
 
@@ -245,5 +273,15 @@ class _Report:
     def _unknown(self, error: ForbiddenExtraKeysError, path: str) -> Iterator[Problem]:
         siblings = {key_of(field) for field in options(error.cl)}
         siblings.update(self.read_elsewhere if not path else ())
+        below = tuple(paths(error.cl))
+        spot = Spot(sorted(siblings), path, below, _names_below(error.cl))
         for key in sorted(error.extra_fields):
-            yield Problem(_join(path, key), self.known.about(key, sorted(siblings)))
+            yield UnknownKey(_join(path, key), self.known.about(key, spot))
+
+
+def _names_below(settings: type) -> str | None:
+    """The key of a class that has one only, for sections of any name."""
+    fields = list(options(settings))
+    if len(fields) != 1 or not _made_of(Mapping)(fields[0].type):
+        return None
+    return key_of(fields[0]) if nested(fields[0].type) else None

@@ -246,6 +246,70 @@ class WarningTests(SynchronousTestCase):
             self.assertEqual(remarks(text), [], text)
             self.assertEqual(names(text), [])
 
+    def test_a_switch_that_is_written_wrongly(self) -> None:
+        """A section without its switch is judged like one that is on."""
+        for text, path, words in (
+            ("ldap: {enabeld: true, connection: {host: a}}", "enabeld", "`enabled`"),
+            ("ldap: {enable: true}", "enable", "`enabled`"),
+            ("memory: {identitys: []}", "identitys", "`identities`"),
+            ("memory: {defaultCuntry: DE}", "defaultCuntry", "`defaultCountry`"),
+            ("ldap: {host: a}", "host", "`ldap.connection.host`"),
+        ):
+            ((line, found, said),) = refused(FOUNDATION + text)
+            self.assertEqual(
+                (line, found), (3, f"ldap.{path}".replace("ldap", text.split(":")[0]))
+            )
+            self.assertIn(words, said)
+        text = "stores: [{type: memory, enabeld: false}]"
+        ((_, path, said),) = refused(FOUNDATION + text)
+        self.assertEqual(path, "stores.0.enabeld")
+        self.assertIn("did you mean `enabled`?", said)
+        text = "stores: [{type: memory, nam: a}]"
+        ((_, path, said),) = refused(FOUNDATION + text)
+        self.assertIn("did you mean `name`?", said)
+
+    def test_unknown_keys_of_a_store_that_is_off(self) -> None:
+        """They are told; what is missing, or of the wrong kind, is nobody's loss."""
+        for text, path in (
+            ("ldap: {enabled: false, conection: {}}", "ldap.conection"),
+            ("ldap: {enabled: off, connection: {prot: 1}}", "ldap.connection.prot"),
+            ("stores: [{type: ldap, enabled: false, x: 1}]", "stores.0.x"),
+        ):
+            ((line, found, said),) = remarks(text)
+            self.assertEqual((line, found), (3, path))
+            self.assertIn("is unknown", said)
+        for text in (
+            "ldap: {enabled: false, connection: {port: ''}}",
+            "ldap: {enabled: false, connection: }",
+            "ldap: {enabled: false, lookup: true}",
+            "stores: [{type: pigeon, enabled: false, x: 1}]",
+        ):
+            self.assertEqual(remarks(text), [], text)
+
+    def test_unknown_keys_of_senders_that_are_not_chosen(self) -> None:
+        """They are told like those of the one that is."""
+        medium = "threepid: {medium: {email: {identity: {from: a@b.org}, connectors: "
+        for text, path in (
+            (medium + "{smtp: {}, sendgrid: {kye: a, key: b}}}}}", "sendgrid.kye"),
+            (
+                "notification: {handlers: {sendgrid: {api: {kye: b, key: a}}}}",
+                "api.kye",
+            ),
+            ("notification: {handlers: {sendgrid: {apy: {}, api: {key: a}}}}", "apy"),
+            ("hashing: {enabeld: false}", "hashing.enabeld"),
+        ):
+            ((_, found, said),) = refused(FOUNDATION + text)
+            self.assertTrue(found.endswith(path), found)
+            self.assertIn("did you mean", said)
+
+    def test_a_level_that_was_left_out(self) -> None:
+        """Sections of the file within a store's are told, too."""
+        ((_, path, said),) = refused(
+            FOUNDATION + "ldap:\n  connection: {}\n  server: {}\n"
+        )
+        self.assertEqual(path, "ldap.server")
+        self.assertIn("`server` is a section of its own", said)
+
 
 class StoreTests(SynchronousTestCase):
     """Where the users are."""
@@ -305,7 +369,7 @@ class StoreTests(SynchronousTestCase):
             "stores:\n"
             "  - type: memory\n"
             "  - {type: memory, name: two, enabled: true, hashEnabled: false}\n"
-            "  - {type: memory, name: three, enabled: false, nonsense: 1}\n"
+            "  - {type: memory, name: three, enabled: false}\n"
         )
         stores = loaded(FOUNDATION + text).config.stores
         self.assertEqual([store.name for store in stores], ["memory", "two"])

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mxisd.config.sections import Config
-from mxisd.config.structure import Section, nested, options, paths, read
+from mxisd.config.structure import Section, UnknownKey, nested, options, paths, read
 from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import ISection
 from mxisd.model.requesters import Network
@@ -249,6 +249,30 @@ class ProblemTests(SynchronousTestCase):
         )
         self.assertNotIn("`ldap`", problem.text)
 
+    def test_levels_that_were_left_out(self) -> None:
+        """In the core's sections of any name, too."""
+        medium = {"from": "a@b", "connectors": {"smtp": {}}}
+        for values, path, words in (
+            ({"threepid": {"medium": {"email": medium}}}, "from", "identity.from`"),
+            ({"threepid": {"email": {}}}, "email", "`threepid.medium.email`"),
+            ({"policy": {"tos": {}}}, "tos", "`policy.policies.tos`"),
+            ({"matrix": {"publicUrl": "x"}}, "publicUrl", "`server.publicUrl`"),
+            ({"matrix": {"server": {}}}, "server", "`server` is a section of its own"),
+        ):
+            texts = {each.path: each.text for each in problems(values, Config)}
+            (text,) = [texts[each] for each in texts if each.endswith(f".{path}")]
+            self.assertIn(words, text, values)
+
+    def test_what_was_not_meant_as_a_text(self) -> None:
+        """YAML takes a line without its space for a text."""
+        for values, path, words in (
+            ({"trunk": "name:x"}, "trunk", "is a space missing after the colon?"),
+            ({"leaves": "-a -b"}, "leaves", "each entry begins with a dash and a spa"),
+        ):
+            found = {each.path: each.text for each in problems(with_trunk() | values)}
+            self.assertIn(words, found[path])
+            self.assertNotIn("name", found[path])
+
     def test_a_broken_check_is_not_the_operators_fault(self) -> None:
         """It surfaces as what it is."""
 
@@ -299,7 +323,7 @@ class SectionTests(SynchronousTestCase):
         section = Section(with_trunk(weight=5), "stores.0")
         error = self.assertRaises(ConfigError, section.read, Tree)
         text = "is unknown here; it belongs to `stores.0.trunk.weight`"
-        self.assertEqual(error.problems, (Problem("weight", text),))
+        self.assertEqual(error.problems, (UnknownKey("weight", text),))
 
 
 class DescriptionTests(SynchronousTestCase):

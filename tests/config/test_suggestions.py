@@ -3,7 +3,7 @@
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.config.suggestions import KnownKeys
+from mxisd.config.suggestions import KnownKeys, Spot
 
 PATHS = (
     "connection",
@@ -14,6 +14,7 @@ PATHS = (
     "attribute.enabled",
     "timeout",
     "publicUrl",
+    "hosts",
 )
 
 
@@ -21,7 +22,7 @@ class SuggestionTests(SynchronousTestCase):
     def about(self, key: str, place: str = "") -> str:
         """What is said about a key at the top."""
         known = KnownKeys(PATHS, place)
-        return known.about(key, ["connection", "attribute", "publicUrl"])
+        return known.about(key, Spot(["connection", "attribute", "publicUrl", "hosts"]))
 
     def test_a_similar_key(self) -> None:
         """Typing errors and other capitals are guessed."""
@@ -43,12 +44,54 @@ class SuggestionTests(SynchronousTestCase):
 
     def test_the_higher_section_is_meant(self) -> None:
         """A key of the section itself goes before those below."""
+        known = KnownKeys(PATHS, "lookup")
+        self.assertIn("to `lookup.timeout`", known.about("timeout", Spot(["host"])))
+
+    def test_an_exact_key_elsewhere_goes_before_a_similar_one_here(self) -> None:
+        """Who writes a key that exists has it from somewhere."""
+        text = "is unknown here; it belongs to "
+        self.assertEqual(self.about("host"), f"{text}`connection.host`")
+        # Other capitals and dashes are the same key all the same.
         known = KnownKeys(PATHS)
-        self.assertIn("to `timeout`", known.about("timeout", ["host"]))
+        self.assertEqual(
+            known.about("publicUrl", Spot(["publicURL"])),
+            "is unknown; did you mean `publicURL`?",
+        )
+
+    def test_a_key_further_down_goes_before_one_of_another_section(self) -> None:
+        """Mostly a level was left out."""
+        known = KnownKeys(PATHS, "ldap")
+        text = known.about("timeout", Spot(["a"], "b.0", ["c", "c.timeout"]))
+        self.assertEqual(text, "is unknown here; it belongs to `ldap.b.0.c.timeout`")
+        text = known.about("timeout", Spot(["a"], "b", ["c.timeout", "d.timeout"]))
+        self.assertEqual(text, "is unknown here; it belongs to `ldap.timeout`")
+
+    def test_a_section_of_the_file_that_was_indented(self) -> None:
+        """It belongs to the top."""
+        known = KnownKeys(PATHS, "ldap", sections=("rest", "server"))
+        text = known.about("rest", Spot(["reset"]))
+        self.assertEqual(
+            text, "is unknown here; `rest` is a section of its own, and not indented"
+        )
+
+    def test_another_spelling_elsewhere(self) -> None:
+        """It is told if nothing here is similar."""
+        known = KnownKeys(PATHS, "server")
+        self.assertIn("to `server.publicUrl`", known.about("publicURL", Spot(["zzz"])))
+
+    def test_names_where_a_level_was_left_out(self) -> None:
+        """Where all keys are names, the one key above them is missing."""
+        known = KnownKeys(("limits.email",), "threepid")
+        text = known.about("email", Spot(["medium"], names_below="medium"))
+        self.assertEqual(text, "is unknown here; it belongs to `threepid.medium.email`")
+
+    def test_a_colon_without_its_space(self) -> None:
+        """Within braces, YAML takes key and value for a key."""
+        self.assertEqual(self.about("host:x"), "a space is missing after the colon")
 
     def test_a_key_of_many_sections(self) -> None:
         """What has many homes is not sent to one; the keys known here are told."""
-        text = "is unknown; known here: connection, attribute, publicUrl"
+        text = "is unknown; known here: connection, attribute, publicUrl, hosts"
         self.assertEqual(self.about("enabled"), text)
         self.assertEqual(self.about("zzz"), text)
 
