@@ -30,29 +30,48 @@ UPCOMING_VALUES: Mapping[str, Mapping[str, str]] = {
 }
 """Values of parts that are not built yet, where going on would be wrong: a problem."""
 
-_TEMPLATE = "generators.template.session.unbind"
-_PARTS = "notification.handlers.sendgrid.templates.session.unbind"
+_EMAIL = "threepid.medium.email.generators.template.session"
+_MSISDN = "threepid.medium.msisdn.generators.template.session"
+_SENDGRID = "notification.handlers.sendgrid.templates.session"
+_TWILIO = "threepid.medium.msisdn.connectors.twilio"
 _NO_WARNING = "nobody is warned of refused requests; see unbind.notification"
+_NO_PROOF = "ma1sd never sent it"
+_NOT_REMOTE = "there are no remote sessions any more"
 
 RENAMED: Mapping[str, str] = {
     "exec.identity.hashEnabled": "exec.identity.hashLookup",
     "ldap.lookup": "ldap.identity.lookup",
     "netiq.lookup": "netiq.identity.lookup",
-    f"{_PARTS}.body": f"{_PARTS}.notification.body",
-    f"{_PARTS}.subject": f"{_PARTS}.notification.subject",
+    f"{_SENDGRID}.unbind.body": f"{_SENDGRID}.unbind.notification.body",
+    f"{_SENDGRID}.unbind.subject": f"{_SENDGRID}.unbind.notification.subject",
+    f"{_SENDGRID}.validation.local": f"{_SENDGRID}.validation",
+    f"{_EMAIL}.validation.local": f"{_EMAIL}.validation",
+    f"{_MSISDN}.validation.local": f"{_MSISDN}.validation",
+    f"{_TWILIO}.accountSid": f"{_TWILIO}.account_sid",
+    f"{_TWILIO}.authToken": f"{_TWILIO}.auth_token",
     "view.session.local.onTokenSubmit.failure": "view.session.onTokenSubmit.failure",
     "view.session.local.onTokenSubmit.success": "view.session.onTokenSubmit.success",
 }
-"""What the documentation said, and what the programs read."""
+"""What the documentation said, or former versions read, and what is read now."""
 
 NEEDLESS: Mapping[str, str] = {
     "exec.identity.priority": "the order of the stores counts",
     "hashing.hashStorageType": "the index is always a file in hashing.directory",
     "synapseSql.legacyRoomNames": "names of rooms come from where Synapse has them",
     "session.policy.unbind.fraudulent": _NO_WARNING,
-    f"threepid.medium.email.{_TEMPLATE}.fraudulent": _NO_WARNING,
-    f"threepid.medium.msisdn.{_TEMPLATE}.fraudulent": _NO_WARNING,
-    f"{_PARTS}.fraudulent": _NO_WARNING,
+    "session.policy.validation.forLocal": _NOT_REMOTE,
+    "session.policy.validation.forRemote": _NOT_REMOTE,
+    "view.session.localRemote": _NOT_REMOTE,
+    "view.session.remote": _NOT_REMOTE,
+    **{
+        f"{templates}.{key}": reason
+        for templates in (_EMAIL, _MSISDN, _SENDGRID)
+        for key, reason in (
+            ("unbind.fraudulent", _NO_WARNING),
+            ("unbind.validation", _NO_PROOF),
+            ("validation.remote", _NOT_REMOTE),
+        )
+    },
 }
 """Keys that have no meaning any more, and why."""
 
@@ -85,10 +104,11 @@ def settle(values: Mapping[str, Any], section: str = "") -> Settled:
     for path, key in _below(section, NEEDLESS).items():
         if _take(rest, path):
             remarks[path] = f"has no effect: {NEEDLESS[key]}"
+            _drop_empty(rest, path, levels=1)
     for path, key in _below(section, RENAMED).items():
         new = RENAMED[key].removeprefix(f"{section}.")
         taken = _take(rest, path)
-        _drop_empty(rest, path)
+        _drop_empty(rest, path, levels=2)
         if taken and _put(rest, new, taken[0]):
             remarks[path] = f"is read as {new}, its real name"
         elif taken:
@@ -132,12 +152,14 @@ def _take(values: dict[str, Any], path: str) -> tuple[Any, ...]:
     return () if value is None else (value,)
 
 
-def _drop_empty(values: dict[str, Any], path: str) -> None:
-    # A section that held old names alone would be an unknown key itself.
+def _drop_empty(values: dict[str, Any], path: str, levels: int) -> None:
+    # A section that held old names alone would be an unknown key itself, or stand
+    # where a text is wanted.
     *above, _ = path.split(".")
-    while len(above) > 1 and _holder(values, above) == {}:
+    while levels and len(above) > 1 and _holder(values, above) == {}:
         _take(values, ".".join(above))
         above.pop()
+        levels -= 1
 
 
 def _put(values: dict[str, Any], path: str, value: Any) -> bool:
