@@ -59,9 +59,7 @@ class Report:
         if self.key is not None:
             yield f"signing key {self.key.key_id}: {_fate(self.key)}"
         if self.settings is not None:
-            yield "Settings of sydent that have a counterpart, for the configuration:"
-            yield from as_yaml(self.settings.settings, "  ")
-            yield from (f"Not taken: {remark}" for remark in self.settings.remarks)
+            yield from _settings_lines(self.settings)
         if self.is_dry_run:
             yield "This was a dry run: nothing has been changed."
 
@@ -76,8 +74,20 @@ class Report:
             content["key"] = {"key_id": self.key.key_id, "is_new": self.key.is_new}
         if self.settings is not None:
             content["settings"] = self.settings.settings
-            content["not_taken"] = list(self.settings.remarks)
+            content["not_taken"] = list(self.settings.not_taken)
+            content["by_itself"] = list(self.settings.by_itself)
+            content["notes"] = list(self.settings.notes)
         return content
+
+
+def _settings_lines(found: SydentIni) -> Iterator[str]:
+    yield "Settings of sydent that have a counterpart, for the configuration:"
+    yield from as_yaml(found.settings, "  ")
+    yield from (f"Mind: {note}" for note in found.notes)
+    yield from (f"Not taken: {remark}" for remark in found.not_taken)
+    if found.by_itself:
+        keys = ", ".join(found.by_itself)
+        yield f"Not taken, since sydent writes it by itself: {keys}"
 
 
 def _lines(tally: Tally) -> Iterator[str]:

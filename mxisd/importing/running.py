@@ -98,6 +98,8 @@ def _look(file: Path) -> _Material:
     key = parse_key(head.decode("ascii", "replace"))
     if key is not None:
         return _Material(None, key)
+    if head.startswith(b"ed25519 "):
+        raise ImportRefused(f"{file} has a signing key that cannot be read")
     ini = read_ini(file)
     return _Material(ini.database, ini.key, ini)
 

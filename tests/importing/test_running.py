@@ -136,6 +136,35 @@ class RunningTests(ImportTestCase):
             self.assertIn(str(file), line)
             self.assertNotIn("\n", line)
 
+    async def test_a_signing_key_that_cannot_be_read_is_an_error(self) -> None:
+        """In the configuration and in a file of its own; nothing is imported."""
+        key = self.folder / "signing.key"
+        key.write_text(f"ed25519 0 {SEED[:-5]}\n")
+        self.write_ini(SEED[:-5])
+        for file in (key, self.ini):
+            line = await self.refusal(file)
+            self.assertIn("signing key that cannot be read", line)
+            self.assertNotIn(SEED[:20], line)
+        self.assertFalse(self.target.exists())
+
+    async def test_what_is_not_taken_is_in_the_report(self) -> None:
+        """For people and for programs."""
+        with self.ini.open("a") as ini:
+            ini.write("[email]\nemail.subject = Hi\nemail.invite.subject_space =\n")
+            ini.write("email.smtppassword = hunter2\n")
+            ini.write("email.third_party_invite_domain_obfuscate_characters = 3\n")
+        report = await self.take(self.ini, is_dry_run=True)
+        self.assertIn("\nNot taken: email.email.subject: subjects stand in te", report)
+        self.assertIn("\nMind: email.email.smtppassword: it is not printed", report)
+        key = "email.email.third_party_invite_domain_obfuscate_characters"
+        self.assertIn(f"\nNot taken, since sydent writes it by itself: {key}\n", report)
+        content = (await self.report(self.ini, is_dry_run=True)).content()
+        told = json.dumps([report, content])
+        self.assertNotIn("hunter2", told)
+        self.assertEqual(content["by_itself"], [key])
+        self.assertEqual(len(content["not_taken"]), 1)
+        self.assertEqual(len(content["notes"]), 1)
+
     async def test_a_missing_database_is_named(self) -> None:
         """Sydent's configuration may name one that is elsewhere."""
         self.source.path.unlink()

@@ -104,6 +104,42 @@ class ImportedInvitesCase(SynchronousTestCase):
 class SydentInvitesTests(ImportedInvitesCase):
     """From a real sydent to a running mxisd."""
 
+    def test_what_was_blocked_stays_blocked(self) -> None:
+        """A room on sydent's list is on ours, with the settings that are printed."""
+        sydent = Sydent(self.folder)
+        lists = (
+            "email.third_party_invite_room_blocklist = !a:b\n    !spam:example.org\n"
+        )
+        lists += "email.third_party_invite_homeserver_blocklist = spam.example\n"
+        written = sydent.ini.read_text()
+        sydent.ini.write_text(written.replace("[email]\n", f"[email]\n{lists}"))
+        sydent.start()
+        self.addCleanup(sydent.stop)
+        token = sydent.register("alice", self.homeserver.server_name)
+        invite = {
+            "medium": "email",
+            "address": ADDRESS,
+            "sender": self.user("alice"),
+            "room_id": "!spam:example.org",
+        }
+        self.assertEqual(sydent.ask(f"{V2}/store-invite", invite, token)[0], 403)
+        sydent.stop()
+
+        report = json.loads(self.take("--json", str(sydent.ini)))
+        blocked = report["settings"]["invite"]["blocked"]
+        self.assertEqual(blocked["rooms"], ["!a:b", "!spam:example.org"])
+        self.assertEqual(blocked["homeservers"], ["spam.example"])
+        # Every key that sydent itself writes is known.
+        told = report["not_taken"] + report["by_itself"]
+        self.assertIn("general.log.level", told)
+        self.assertEqual([each for each in told if "does not know" in each], [])
+        self.server.stop()
+        self.server.config["invite"]["blocked"] = blocked
+        self.server.start()
+        path = f"{V1}/store-invite"
+        self.assertEqual(self.server.post(path, invite)[0], 403)
+        self.assertEqual(self.server.post(path, {**invite, "room_id": ROOM})[0], 200)
+
     def test_an_invite_goes_on(self) -> None:
         """The mail of sydent's still accepts it; a bind brings it into the room."""
         sydent = Sydent(self.folder)
