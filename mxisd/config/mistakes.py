@@ -151,7 +151,8 @@ def _first_character(scene: Scene) -> Advice | None:
     if "cannot start any token" in scene.problem:
         found = scene.at(scene.place)
     elif "sequence entries are not allowed" in scene.problem:
-        found = "-"
+        text = "entries of a list have lines of their own"
+        return scene.line, f"{text}; {IN_QUOTES.format('-')}"
     elif "alias" in scene.problem or scene.context == "while scanning an alias":
         found = "*"
     elif scene.problem == EMPTY_ANCHOR or scene.context == "while scanning an anchor":

@@ -58,7 +58,10 @@ FIRST_CHARACTERS = (
     ("a: !<x\n", 1, "a value that begins with ! must be in quotes"),
     ("a: ,x\n", 1, "a value that begins with , must be in quotes"),
     ("a: }x\n", 1, "a value that begins with } must be in quotes"),
-    ("a: - x\n", 1, "a value that begins with - must be in quotes"),
+    ("a: - x\n", 1, "entries of a list have lines of their own; a value that begins "),
+    ("a: !(x)\n", 1, "a value that begins with ! must be in quotes"),
+    ("a: &(x)(y)\n", 1, "a value that begins with & must be in quotes"),
+    ("\ufeffa: 1\r\nb: @x\r\n", 2, "a value that begins with @ must be in quotes"),
     ("a: {{ x }}\n", 1, "a value that begins with {{ must be in quotes"),
     ("a: 1\n%b\n", 2, "a line that begins with % is none of the file's keys"),
 )
