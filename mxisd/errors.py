@@ -232,6 +232,11 @@ class Problem:
     line: int | None = None
 
 
+@frozen
+class UnknownKey(Problem):
+    """A key that nobody reads: wrong even in a section that is switched off."""
+
+
 class ConfigError(MxisdError):
     """The configuration is wrong; carries every problem found."""
 

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from mxisd.config.sections import Config, StoreEntry
-from mxisd.config.structure import Section, UnknownKey, options, read
+from mxisd.config.structure import Section, options, read
 from mxisd.config.upcoming import Settled, settle
-from mxisd.errors import ConfigError, Problem
+from mxisd.errors import ConfigError, Problem, UnknownKey
 from mxisd.interfaces import IStoreFactory
 from mxisd.model.destinations import ELSEWHERE, countries
 from mxisd.model.settings import key_of, option

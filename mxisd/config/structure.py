@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from mxisd.config.scalars import BY_KIND, shown, word
 from mxisd.config.suggestions import KnownKeys, Spot
-from mxisd.errors import ConfigError, Problem
+from mxisd.errors import ConfigError, Problem, UnknownKey
 from mxisd.interfaces import ISection
 from mxisd.model.secret import Secret
 from mxisd.model.settings import MEANING, key_of
@@ -70,11 +70,6 @@ class Section:
             read_elsewhere=self.read_elsewhere,
             sections=self.sections,
         )
-
-
-@attrs.frozen
-class UnknownKey(Problem):
-    """A key that nobody reads."""
 
 
 def read(

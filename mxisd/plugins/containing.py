@@ -19,7 +19,7 @@ from zope.interface import implementer
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
-from mxisd.errors import ConfigError, Problem
+from mxisd.errors import ConfigError, Problem, UnknownKey
 from mxisd.interfaces import (
     IAssociationSource,
     IAuthenticator,
@@ -221,7 +221,12 @@ def _problems(error: BaseException) -> list[Problem]:
     if not isinstance(error, ConfigError):
         return []
     try:
-        return [Problem(_line(each.path), _line(each.text)) for each in error.problems]
+        return [
+            (UnknownKey if isinstance(each, UnknownKey) else Problem)(
+                _line(each.path), _line(each.text)
+            )
+            for each in error.problems
+        ]
     except Exception:
         # A plug-in may have put anything into it.
         return []

@@ -13,6 +13,7 @@ from mxisd.config.sections import LogLevel
 from mxisd.config.upcoming import UPCOMING
 from mxisd.errors import ConfigError
 from mxisd.model.secret import Secret
+from mxisd.plugins import find_factories
 from tests.config.fakes import (
     FACTORIES,
     FOUNDATION,
@@ -267,6 +268,16 @@ class WarningTests(SynchronousTestCase):
         text = "stores: [{type: memory, nam: a}]"
         ((_, path, said),) = refused(FOUNDATION + text)
         self.assertIn("did you mean `name`?", said)
+
+    def test_switches_of_real_stores_that_are_written_wrongly(self) -> None:
+        """What a plug-in says passes through other hands."""
+        for store_type, factory in find_factories().items():
+            text = FOUNDATION + f"{store_type}: {{enabeld: true}}\n"
+            factories = {store_type: factory}
+            error = self.assertRaises(ConfigError, loaded, text, factories=factories)
+            (problem,) = error.problems
+            self.assertEqual(problem.path, f"{store_type}.enabeld")
+            self.assertEqual(problem.text, "is unknown; did you mean `enabled`?")
 
     def test_unknown_keys_of_a_store_that_is_off(self) -> None:
         """They are told; what is missing, or of the wrong kind, is nobody's loss."""

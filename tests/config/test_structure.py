@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from mxisd.config.sections import Config
-from mxisd.config.structure import Section, UnknownKey, nested, options, paths, read
-from mxisd.errors import ConfigError, Problem
+from mxisd.config.structure import Section, nested, options, paths, read
+from mxisd.errors import ConfigError, Problem, UnknownKey
 from mxisd.interfaces import ISection
 from mxisd.model.requesters import Network
 from mxisd.model.secret import Secret
