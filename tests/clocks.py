@@ -8,6 +8,30 @@ from twisted.internet.task import Clock
 TURNS = 10_000
 
 
+class HeldReactor:
+    """
+    The real reactor, with real sockets and processes, whose time a test lets pass.
+
+    What is to come in its next turn comes by itself.
+
+    :ivar clock: That time.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.clock = Clock()
+        self.seconds = self.clock.seconds
+        self.advance = self.clock.advance
+
+    def callLater(self, delay: float, act: Any, *args: Any, **named: Any) -> Any:
+        """Make a call after some seconds of this time."""
+        time = self.clock if delay else self._reactor
+        return time.callLater(delay, act, *args, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
 class WorkingClock(Clock):
     """
     A reactor's time, where only work lets it pass, and calls come turn by turn.

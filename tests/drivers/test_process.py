@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from mxisd.drivers.process import Finished, NotExecutable, Processes, Program, running
 from mxisd.errors import StoreUnavailable
+from tests.clocks import HeldReactor
 
 PATIENCE = 60.0
 
@@ -27,8 +29,21 @@ def alive(pid: int) -> bool:
     return True
 
 
+def runs(pid: int) -> bool:
+    """Whether a process is there and no zombie: nobody hurries to bury an orphan."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 class ProcessCase(TestCase):
-    """Runs small scripts of sh."""
+    """
+    Runs small scripts of sh.
+
+    Their time passes when a test says so: they may take as long as the machine needs.
+    """
 
     timeout = 120
 
@@ -36,13 +51,20 @@ class ProcessCase(TestCase):
         """Make a folder."""
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
+        self.time = HeldReactor(reactor)
         self.processes = self.made(4)
 
     def made(self, limit: int) -> Processes:
         """Processes that end with the test."""
-        made = Processes(reactor, limit)
-        self.addCleanup(lambda: Deferred.fromCoroutine(made.close()))
+        made = Processes(self.time, limit)
+        self.addCleanup(self.close, made)
         return made
+
+    async def close(self, processes: Processes) -> None:
+        """End everything, also what will not go."""
+        closing = Deferred.fromCoroutine(processes.close())
+        self.time.advance(running.GRACE)
+        await closing
 
     def sh(self, script: str, *args: str, **more: Any) -> Program:
         """A program that is a script."""
@@ -52,6 +74,10 @@ class ProcessCase(TestCase):
     async def run_sh(self, script: str, *args: str, **more: Any) -> Finished:
         """Run a script."""
         return await self.processes.run(self.sh(script, *args, **more))
+
+    def start_sh(self, script: str, **more: Any) -> "Deferred[Finished]":
+        """Run a script; goes on at once."""
+        return Deferred.fromCoroutine(self.run_sh(script, **more))
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until something is so."""
@@ -163,50 +189,68 @@ class EndTests(ProcessCase):
     async def test_one_that_hangs(self) -> None:
         """It is given up after its time, and ended."""
         script = f"echo $$ > {self.folder}/pid; echo some; sleep 1000"
-        began = reactor.seconds()
-        finished = await self.run_sh(script, seconds=4)
-        self.assertLess(reactor.seconds() - began, PATIENCE)
+        hanging = self.start_sh(script, seconds=4)
+        pid = await self.pid_in("pid")
+        self.time.advance(3.9)
+        self.assertNoResult(hanging)
+        self.time.advance(0.1)
+        finished = self.successResultOf(hanging)
         self.assertIsNone(finished.code)
         self.assertIn("no end after 4 s", finished.trouble)
-        pid = await self.pid_in("pid")
         await self.until(lambda: not alive(pid), "the process is gone")
 
     async def test_one_that_will_not_go(self) -> None:
         """Who ignores the first signal gets another one."""
-        self.patch(running, "GRACE", 0.2)
-        script = f"trap '' TERM; echo $$ > {self.folder}/pid; while :; do sleep 1; done"
-        self.assertIsNone((await self.run_sh(script, seconds=4)).code)
+        script = (
+            f"trap 'echo > {self.folder}/asked' TERM; echo $$ > {self.folder}/pid; "
+            "while :; do sleep 0.1; done"
+        )
+        stubborn = self.start_sh(script, seconds=4)
         pid = await self.pid_in("pid")
+        self.time.advance(4)
+        self.assertIsNone(self.successResultOf(stubborn).code)
+        await self.until((self.folder / "asked").exists, "the first signal")
+        self.assertTrue(alive(pid))
+        self.time.advance(running.GRACE)
         await self.until(lambda: not alive(pid), "the process is gone")
 
     async def test_children_go_too(self) -> None:
         """Also those that ignore the first signal, in the background or not."""
         script = (
-            f"(trap '' TERM; sh -c 'echo $$' > {self.folder}/child; "
+            "(trap '' TERM; "
             f'exec sh -c \'trap "" TERM; echo $$ > {self.folder}/child; '
             "while :; do sleep 1; done' >/dev/null 2>&1) & wait"
         )
-        self.assertIsNone((await self.run_sh(script, seconds=4)).code)
+        hanging = self.start_sh(script, seconds=4)
         pid = await self.pid_in("child")
-        await self.until(lambda: not alive(pid), "the child is gone")
+        self.time.advance(4)
+        self.assertIsNone(self.successResultOf(hanging).code)
+        await self.until(lambda: not runs(pid), "the child is gone")
 
     async def test_one_whose_child_keeps_the_pipe(self) -> None:
         """The answer ends when the last one who can add to it has ended."""
-        script = f"sleep 1000 & echo $! > {self.folder}/pid; echo out"
-        finished = await self.run_sh(script, seconds=4)
-        self.assertIn("no end", finished.trouble)
-        pid = await self.pid_in("pid")
-        await self.until(lambda: not alive(pid), "the child is gone")
+        script = (
+            f"sleep 1000 & echo $! > {self.folder}/child; echo $$ > {self.folder}/pid"
+        )
+        answering = self.start_sh(script, seconds=4)
+        pid, child = await self.pid_in("pid"), await self.pid_in("child")
+        await self.until(lambda: not alive(pid), "the program has ended")
+        self.assertNoResult(answering)
+        self.time.advance(4)
+        self.assertIn("no end", self.successResultOf(answering).trouble)
+        await self.until(lambda: not runs(child), "the child is gone")
 
     async def test_one_whose_child_left_the_group(self) -> None:
         """Nobody waits for a daemon that keeps the pipe, and its turn is free again."""
-        self.patch(running, "GRACE", 0.2)
         processes = self.made(1)
         script = f"setsid sh -c 'echo $$ > {self.folder}/pid; exec sleep 1000' & wait"
-        finished = await processes.run(self.sh(script, seconds=4))
-        self.assertIsNone(finished.code)
+        hanging = Deferred.fromCoroutine(processes.run(self.sh(script, seconds=4)))
+        pid = await self.pid_in("pid")
+        self.time.advance(4)
+        self.assertIsNone(self.successResultOf(hanging).code)
+        self.time.advance(running.GRACE)
         self.assertEqual((await processes.run(self.sh("true"))).code, 0)
-        os.kill(await self.pid_in("pid"), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
     async def test_floods(self) -> None:
         """Too much on either output ends the program, and memory stays small."""
@@ -272,14 +316,18 @@ class EndTests(ProcessCase):
     async def test_no_zombies(self) -> None:
         """After many programs of all kinds no child is left."""
         printed = []
-        for script in ("true", "exit 3", "kill -9 $$", "sleep 1000"):
+        for script in ("true", "exit 3", "kill -9 $$"):
             for _ in range(5):
-                finished = await self.run_sh(f"echo $$; {script}", seconds=1)
-                printed.append(finished.stdout.decode().strip())
+                finished = await self.run_sh(f"echo $$; {script}")
+                printed.append(int(finished.stdout))
+        for number in range(5):
+            path = f"{self.folder}/{number}"
+            hanging = self.start_sh(f"echo $$ > {path}; sleep 1000", seconds=1)
+            printed.append(await self.pid_in(str(number)))
+            self.time.advance(1)
+            self.assertIn("no end", self.successResultOf(hanging).trouble)
         await self.processes.close()
-        pids = [int(each) for each in printed if each]
-        self.assertGreater(len(pids), 0)
-        self.assertEqual([pid for pid in pids if alive(pid)], [])
+        self.assertEqual([pid for pid in printed if alive(pid)], [])
 
 
 class StreamTests(ProcessCase):
@@ -318,8 +366,9 @@ class StreamTests(ProcessCase):
             self.processes.stream(self.sh("yes", seconds=3), take)
         )
         await self.until(lambda: parts == 1, "the first part is there")
+        await deferLater(reactor, 0.2)
         # Longer than it may be silent: now it is we who are slow.
-        await deferLater(reactor, 4)
+        self.time.advance(4)
         self.assertEqual(parts, 1)
         self.assertFalse(running.called)
         running.cancel()
@@ -341,15 +390,30 @@ class StreamTests(ProcessCase):
 
     async def test_silence(self) -> None:
         """It may last long, but not be silent for long."""
+        parts = 0
 
         async def take(data: bytes) -> None:
-            """Take it."""
+            nonlocal parts
+            parts += 1
 
-        slow = self.sh("for i in 1 2 3 4 5 6 7; do echo; sleep 1; done", seconds=5)
-        self.assertEqual((await self.processes.stream(slow, take)).code, 0)
-        silent = self.sh("echo; sleep 1000", seconds=0.5)
-        finished = await self.processes.stream(silent, take)
-        self.assertIn("printed nothing for 0.5 s", finished.trouble)
+        def has_taken(count: int) -> bool:
+            return parts == count
+
+        script = (
+            "for i in 1 2 3; do echo; "
+            f"until [ -e {self.folder}/$i ]; do sleep 0.02; done; done; sleep 1000"
+        )
+        slow = Deferred.fromCoroutine(
+            self.processes.stream(self.sh(script, seconds=5), take)
+        )
+        for number in (1, 2, 3):
+            await self.until(partial(has_taken, number), "another part")
+            self.time.advance(4)
+            self.assertNoResult(slow)
+            (self.folder / str(number)).touch()
+        self.time.advance(1)
+        finished = self.successResultOf(slow)
+        self.assertIn("printed nothing for 5 s", finished.trouble)
 
     async def test_close_while_something_is_taken(self) -> None:
         """The taker is cancelled."""

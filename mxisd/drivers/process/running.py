@@ -170,6 +170,7 @@ class Running(ProcessProtocol):
         if not self.answer.called:
             self.answer.errback(failure)
         self._end()
+        self._watch_for_end()
 
     def _finish(self, code: int | None, trouble: str) -> None:
         if not self.answer.called:
@@ -200,10 +201,13 @@ class Running(ProcessProtocol):
 
     def _leave_taker(self) -> None:
         if self._taking is not None:
-            # Nothing is handed on any more, but the end of the pipe must be seen.
-            transport: Any = self.transport
-            transport.resumeProducing()
+            self._watch_for_end()
             self._taking.cancel()
+
+    def _watch_for_end(self) -> None:
+        # Nothing is handed on any more, but the end of the pipe must be seen.
+        transport: Any = self.transport
+        transport.resumeProducing()
 
     def _kill(self) -> None:
         self._signal(signal.SIGKILL)
