@@ -2,7 +2,9 @@
 #
 #   make run          start the demo server of sample.yaml on port 8090
 #   make test         install what the tests need, real servers included; run everything
-#   make check        the quick half, for every commit: lint, types, server-free tests
+#                     (some minutes; twice as many programs at a time as there are
+#                     processors, or JOBS=1: one after the other)
+#   make check        the quick part, for every commit: lint, types, server-free tests
 #   make lint         style, types, layers, documentation
 #   make docs         build the documentation into docs/_build/html
 #   make reference    write the generated part of docs/configuration.rst anew
@@ -26,13 +28,13 @@ run: $(VENV)/has-server
 
 test: $(VENV)/has-tools $(SYNAPSE)/has-synapse $(SYDENT)/has-sydent
 	.ci/packages
-	$(BIN)/python .ci/run_tests.py all
+	$(BIN)/python .ci/run_tests.py all $(JOBS)
 
 check: $(VENV)/has-tools
-	$(BIN)/python .ci/run_tests.py check
+	$(BIN)/python .ci/run_tests.py check $(JOBS)
 
 lint: $(VENV)/has-tools
-	$(BIN)/python .ci/run_tests.py lint
+	$(BIN)/python .ci/run_tests.py lint $(JOBS)
 
 docs: $(VENV)/has-tools
 	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
@@ -44,7 +46,7 @@ bench: $(VENV)/has-tools
 	$(BIN)/python -m bench
 
 test-oldest: $(OLDEST)/has-tools
-	$(OLDEST)/bin/python .ci/run_tests.py trial
+	$(OLDEST)/bin/python .ci/run_tests.py trial $(JOBS)
 
 changes: $(VENV)/has-tools
 	$(BIN)/towncrier build --draft --version next

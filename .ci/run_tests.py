@@ -1,22 +1,29 @@
 """
-Run checks and tests, and count them.
+Run checks and tests side by side, and count them.
 
-usage: run_tests.py lint | trial | check | all
+usage: run_tests.py lint | trial | check | all [AT_ONCE]
 
 ``check`` is ``lint`` and ``trial``; ``all`` adds the tests that start real servers.
-Each lint step counts as one, and so does each test. The last line on the standard
-output is ``N passed, M failed``; the exit code is 1 if anything failed.
+So many programs run at a time: twice as many as there are processors, since most tests
+wait most of the time, unless the second argument says otherwise. What one of them has
+printed is shown when it has ended. It may last as long as it likes, but is ended where
+nothing is heard of it for some minutes.
+
+Each lint step counts as one, and so does each test. The last lines on the standard
+output name what failed, and the very last is ``N passed, M failed``; the exit code is 1
+if anything failed.
 """
 
 import os
 import re
 import signal
-import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
+
+from side_by_side import Ended, Job, side_by_side
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
@@ -24,7 +31,7 @@ PARTS = {
     "lint": ("lint",),
     "trial": ("unit",),
     "check": ("lint", "unit"),
-    "all": ("lint", "unit", "integration"),
+    "all": ("lint", "integration", "unit"),
 }
 EXAMPLE = ROOT / "contrib" / "example_store"
 LINT = {
@@ -41,10 +48,16 @@ LINT = {
     "layers": [str(Path(PYTHON).with_name("lint-imports"))],
     "docs": [PYTHON, "-m", "sphinx", "-qNEW", "docs", "docs/_build/html"],
 }
-LIMIT_SECONDS = 20 * 60
+TRIAL = [PYTHON, "-uXfaulthandler", "-m", "twisted.trial", "--reporter=bwverbose"]
+AT_ONCE = 2 * max(1, min(os.cpu_count() or 1, 4))
+SILENCE_SECONDS = 5 * 60
+LONG = ("synapse", "sql", "invitations", "import", "admin", "firebase", "ldap")
+"""Topics that take longest; they begin, so that at the end nobody waits for one."""
 VERDICT = re.compile(r"(?:PASSED|FAILED) \((?P<counts>[\w=, ]*)\)")
 PASSED = ("successes", "expectedFailures")
 FAILED = ("failures", "errors", "unexpectedSuccesses")
+STARTED = re.compile(r"(\S+) \.\.\. ")
+GOOD, BAD = re.compile(r"\[(OK|SKIPPED|TODO)\]"), re.compile(r"\[(FAIL|ERR|SUCCESS!)")
 
 
 @dataclass(frozen=True)
@@ -85,76 +98,125 @@ def tally(lines: Iterable[str], exit_code: int) -> Tally:
     return Tally(passed, failed, skipped)
 
 
-def lint() -> Tally:
-    """Run the lint steps."""
-    total = Tally()
-    for name, command in LINT.items():
-        print(f"== {name}", flush=True)
-        code = subprocess.call(command, cwd=ROOT, stdin=subprocess.DEVNULL)
-        total += Tally(failed=1) if code else Tally(passed=1)
-        if code:
-            print(f"== {name} failed", flush=True)
-    return total
+# --- What there is to run -------------------------------------------------------------
 
 
-def trial(*options: str) -> Tally:
+def jobs(what: str, at_once: int) -> list[Job]:
+    """The programs of some parts, in the order in which they begin."""
+    found = {
+        "lint": lint_jobs,
+        "unit": lambda: unit_jobs(at_once),
+        "integration": integration_jobs,
+    }
+    return [job for part in PARTS[what] for job in found[part]()]
+
+
+def lint_jobs() -> list[Job]:
+    """The lint steps."""
+    return [Job(name, command, ROOT) for name, command in LINT.items()]
+
+
+def unit_jobs(count: int) -> list[Job]:
     """
-    Run trial, and pass its output on.
+    The tests that need no server, dealt out.
 
-    A run that hangs is killed, with all the servers it started.
+    They are many small modules; a program for each would be busy with its imports.
     """
-    command = [PYTHON, "-m", "twisted.trial", *options]
-    print("==", *command[2:], flush=True)
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        process_group=0,
-    )
-    timer = Timer(LIMIT_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
-    timer.start()
-    try:
-        return tally(echoed(process.stdout or ()), process.wait())
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
-    finally:
-        timer.cancel()
+    names = unit_tests()
+    count = min(count, len(names))
+    return [
+        trial_job(f"unit tests {n + 1} of {count}", names[n::count])
+        for n in range(count)
+    ]
 
 
-def echoed(lines: Iterable[str]) -> list[str]:
-    """The lines, once each of them has been printed."""
-    seen = []
-    for line in lines:
-        seen.append(line.rstrip("\n"))
-        print(seen[-1], flush=True)
-    return seen
+def integration_jobs() -> list[Job]:
+    """The tests that start servers, by what they are about; the longest ones begin."""
+    topics: dict[str, list[str]] = {}
+    for name in modules("integration/test_*.py"):
+        topics.setdefault(topic(name), []).append(name)
+    first = sorted(topics, key=lambda name: (name not in LONG, name))
+    return [trial_job(f"{name} with servers", topics[name]) for name in first]
+
+
+def topic(module: str) -> str:
+    """The first word of a module's name; modules that share it share servers."""
+    return module.rpartition(".test_")[2].partition("_")[0]
 
 
 def unit_tests() -> list[str]:
-    """The packages and modules of tests that need no server."""
-    found = (*ROOT.glob("tests/*/__init__.py"), *ROOT.glob("tests/test_*.py"))
-    names = {
-        path.parent.name if path.stem == "__init__" else path.stem for path in found
-    }
-    return [f"tests.{name}" for name in sorted(names - {"integration"})]
+    """The modules of tests that need no server."""
+    found = modules("**/test_*.py")
+    return [name for name in found if not name.startswith("tests.integration.")]
 
 
-def main(what: str) -> int:
-    """Run what was asked for, and tell how it went."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    total = Tally()
-    for part in PARTS[what]:
-        if part == "lint":
-            total += lint()
-        elif part == "unit":
-            total += trial(*unit_tests())
-        else:
-            total += trial("tests.integration")
+def modules(pattern: str) -> list[str]:
+    """Modules of tests by their place in the folder, in order."""
+    paths = sorted((ROOT / "tests").glob(pattern))
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
+
+
+def trial_job(name: str, tests: Sequence[str]) -> Job:
+    """A run of trial."""
+    folder = f"--temp-directory=_trial_temp_{name.replace(' ', '_')}"
+    return Job(name, [*TRIAL, folder, *tests], ROOT)
+
+
+# --- How it went ----------------------------------------------------------------------
+
+
+def judged(ended: Ended) -> Tally:
+    """Count what a job has done."""
+    if ended.job.name in LINT:
+        return Tally(failed=1) if ended.exit_code else Tally(passed=1)
+    return tally(ended.output.splitlines(), ended.exit_code)
+
+
+def show(ended: Ended, result: Tally) -> None:
+    """Print a job's output, and what became of it."""
+    print(f"== {ended.job.name}", ended.output.rstrip(), sep="\n")
+    if ended.was_silent:
+        print(f"== Nothing was heard of it for {SILENCE_SECONDS} s; it was killed.")
+    print(
+        f"== {ended.job.name}: {result.passed} passed, {result.failed} failed,"
+        f" {result.skipped} skipped, {ended.seconds:.0f} s\n",
+        flush=True,
+    )
+
+
+def failures(ended: Ended) -> list[str]:
+    """The tests that failed, hung or crashed; the job's own name if there are none."""
+    names, test = list[str](), ""
+    for line in ended.output.splitlines():
+        if started := STARTED.match(line):
+            test = started[1]
+        if test and BAD.search(line):
+            names.append(test)
+        if GOOD.search(line) or BAD.search(line):
+            test = ""
+    return [*names, test] if test else names or [ended.job.name]
+
+
+def run(what: str, at_once: int) -> Tally:
+    """Run what was asked for, and tell how it goes."""
+    total, failed = Tally(), list[str]()
+    todo = jobs(what, at_once)
+    with closing(side_by_side(todo, at_once, SILENCE_SECONDS)) as results:
+        for ended in results:
+            result = judged(ended)
+            show(ended, result)
+            total += result
+            failed += failures(ended) if result.failed else []
+    for name in failed:
+        print(f"== FAILED: {name}")
+    return total
+
+
+def main(what: str, at_once: int = AT_ONCE) -> int:
+    """Run what was asked for; the exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("terminated"))
+    total = run(what, at_once)
     if total.skipped:
         print(f"== {total.skipped} tests were SKIPPED; the reasons are above.")
         if os.environ.get("CI"):
@@ -165,6 +227,7 @@ def main(what: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in PARTS:
+    what, *more = sys.argv[1:] or ["help"]
+    if what not in PARTS or len(more) > 1 or not all(map(str.isdecimal, more)):
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(what, *map(int, more)))

@@ -18,7 +18,9 @@ def script() -> Any:
     module = module_from_spec(spec)
     # A dataclass looks for the module it stands in.
     sys.modules["run_tests"] = module
+    sys.path.insert(0, str(path.parent))
     spec.loader.exec_module(module)
+    sys.path.remove(str(path.parent))
     return module
 
 
@@ -72,8 +74,49 @@ class TallyTests(SynchronousTestCase):
         """All packages and modules of tests are run, but those with real servers."""
         names = self.run_tests.unit_tests()
         self.assertIn("tests.test_counting", names)
-        self.assertIn("tests.features", names)
-        self.assertNotIn("tests.integration", names)
+        self.assertIn("tests.features.test_lookup", names)
+        self.assertIn("tests.stores.ldap.test_roles", names)
+        self.assertFalse([name for name in names if "integration" in name])
+
+    def test_every_module_is_run_once(self) -> None:
+        """However many programs they are dealt out to."""
+        for count in (1, 3, 8):
+            jobs = self.run_tests.jobs("all", count)
+            named = [word for job in jobs for word in job.command]
+            modules = [word for word in named if word.startswith("tests.")]
+            files = Path(__file__).parent.rglob("test_*.py")
+            self.assertEqual(
+                sorted(name.rpartition(".")[2] for name in modules),
+                sorted(path.stem for path in files),
+            )
+            self.assertEqual(len({job.name for job in jobs}), len(jobs))
+
+    def test_the_longest_topics_are_there(self) -> None:
+        """They begin."""
+        names = [job.name for job in self.run_tests.integration_jobs()]
+        longest = [f"{topic} with servers" for topic in self.run_tests.LONG]
+        self.assertEqual(set(names[: len(longest)]), set(longest))
+
+    def test_what_failed(self) -> None:
+        """Tests are named, whatever they print; what broke off is, too."""
+        output = (
+            "a.b.test_good ... [OK]\na.b.test_bad ... some\nwords[FAILURE]\n"
+            "a.b.test_worse ... [ERROR][ERROR]\na.b.test_skip ... [SKIPPED]\n"
+            "a.b.test_odd ... [SUCCESS!?!]\na.b.test_todo ... \n[TODO]\n"
+        )
+        rest = "===\n[FAIL]\nTraceback\n\na.b.test_bad\n===\n[ERROR]\nTraceback\n"
+        bad = ["a.b.test_bad", "a.b.test_worse", "a.b.test_odd"]
+        self.assert_failures(output + rest, *bad)
+        self.assert_failures(
+            output + "a.b.test_c ... Segmentation\n", *bad, "a.b.test_c"
+        )
+        self.assert_failures("ImportError: nothing\n", "some tests")
+
+    def assert_failures(self, output: str, *names: str) -> None:
+        """Compare what is said to have failed."""
+        job = self.run_tests.Job("some tests", [], Path())
+        ended = self.run_tests.Ended(job, 1, False, 0.0, output)
+        self.assertEqual(self.run_tests.failures(ended), list(names))
 
     def test_no_tests_are_overlooked(self) -> None:
         """A folder of tests is a package; trial would pass it by in silence."""
