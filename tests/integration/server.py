@@ -23,12 +23,23 @@ TWISTD = (sys.executable, "-c", RUN_TWISTD)
 LIMIT = "from resource import *; setrlimit(RLIMIT_NOFILE, ({0}, {0})); "
 
 
+_reserved: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """
+    A loopback port that nobody listens on, and that is ours until the tests end.
+
+    It stays bound, so that the system gives it to nobody else meanwhile: neither to
+    tests that run beside these nor to a connection. Servers take it nevertheless, as
+    long as they set ``SO_REUSEADDR`` like we do; nearly all of them do.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    _reserved.append(reserved)
+    port: int = reserved.getsockname()[1]
+    return port
 
 
 def wait_until(condition: Any, what: str, seconds: float = PATIENCE) -> Any:
