@@ -3,7 +3,7 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 TURNS = 10_000
 
@@ -27,6 +27,14 @@ class HeldReactor:
         """Make a call after some seconds of this time."""
         time = self.clock if delay else self._reactor
         return time.callLater(delay, act, *args, **named)
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass bit by bit, as calls that lead to others need it."""
+        self.clock.pump([0.1] * round(seconds * 10))
+
+    def rest(self, seconds: float) -> "Deferred[None]":
+        """Let the machine work for some real seconds; its time does not pass."""
+        return deferLater(self._reactor, seconds)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)

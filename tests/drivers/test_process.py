@@ -366,7 +366,7 @@ class StreamTests(ProcessCase):
             self.processes.stream(self.sh("yes", seconds=3), take)
         )
         await self.until(lambda: parts == 1, "the first part is there")
-        await deferLater(reactor, 0.2)
+        await self.time.rest(0.2)
         # Longer than it may be silent: now it is we who are slow.
         self.time.advance(4)
         self.assertEqual(parts, 1)
