@@ -273,6 +273,7 @@ class GoogleResource(Resource):
         return _json({"service_key": self.service_key})
 
 
+@cache
 def _public_key(private_pem: str) -> rsa.RSAPublicKey:
     key = load_pem_private_key(private_pem.encode(), None)
     assert isinstance(key, rsa.RSAPrivateKey)

@@ -4,6 +4,8 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from twisted.internet.interfaces import IReactorTime
 
 from mxisd.errors import ConfigError, Misconfigured, StoreUnavailable
@@ -69,11 +71,11 @@ class ServiceAccess:
         self._http = http
         self._clock = clock
         self._account = account
+        self._key = _rsa_key(account.private_key)
         self._url = url
         self._known: Secret | None = None
         self._until = 0.0
         self._asking = Shared(self._fetch)
-        self._assertion()
 
     async def token(self) -> Secret:
         """
@@ -113,13 +115,20 @@ class ServiceAccess:
             "exp": now + ASSERTION_SECONDS,
         }
         headers = {"kid": self._account.key_id}
-        try:
-            return jwt.encode(claims, self._account.private_key.value, "RS256", headers)
-        except (ValueError, TypeError, jwt.PyJWTError):
-            # Without the cause: its message may quote the key.
-            raise ConfigError.at(
-                "credentials", "the private key in the file is no RSA key"
-            ) from None
+        return jwt.encode(claims, self._key, "RS256", headers)
+
+
+def _rsa_key(pem: Secret) -> Any:
+    # Once: reading a key checks it, which takes fifty times as long as signing.
+    try:
+        key: Any = load_pem_private_key(pem.value.encode(), None)
+        jwt.encode({}, key, "RS256")
+    except (ValueError, TypeError, UnsupportedAlgorithm, jwt.PyJWTError):
+        # Without the cause: its message may quote the key.
+        raise ConfigError.at(
+            "credentials", "the private key in the file is no RSA key"
+        ) from None
+    return key
 
 
 def _granted(reply: JsonReply) -> tuple[Secret, float]:

@@ -178,10 +178,11 @@ class ForgeryTests(FirebaseCase):
         self.good = self.google.token("alice", NOW)
         self.claims = jwt.decode(self.good, options={"verify_signature": False})
         self.body = encoded(self.claims)
+        self.asked = self.store()
 
     def assert_no_use(self, token: str) -> None:
         """Nobody gets in by it."""
-        self.assertEqual(self.verdict(self.store(), "alice", token), NoSuchUser())
+        self.assertEqual(self.verdict(self.asked, "alice", token), NoSuchUser())
         self.assertNotIn("lookup", self.google.asked)
 
     def test_the_good_token_is_good(self) -> None:
@@ -262,7 +263,7 @@ class ForgeryTests(FirebaseCase):
         token = self.good[:place] + letter + self.good[place + 1 :]
         # The last letter of a signature has bits that mean nothing.
         if token != self.good and place < len(self.good) - 1:
-            self.assertEqual(self.verdict(self.store(), "alice", token), NoSuchUser())
+            self.assertEqual(self.verdict(self.asked, "alice", token), NoSuchUser())
 
 
 class KeyTests(FirebaseCase):
