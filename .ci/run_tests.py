@@ -51,7 +51,10 @@ LINT = {
 TRIAL = [PYTHON, "-uXfaulthandler", "-m", "twisted.trial", "--reporter=bwverbose"]
 AT_ONCE = 2 * max(1, min(os.cpu_count() or 1, 4))
 SILENCE_SECONDS = 5 * 60
-LONG = ("synapse", "sql", "invitations", "import", "admin", "firebase", "ldap")
+LONG = (
+    *("synapse", "sql", "invitations", "wordpress", "import", "admin"),
+    *("strangers", "ldap", "firebase", "active"),
+)
 """Topics that take longest; they begin, so that at the end nobody waits for one."""
 VERDICT = re.compile(r"(?:PASSED|FAILED) \((?P<counts>[\w=, ]*)\)")
 PASSED = ("successes", "expectedFailures")

@@ -1,8 +1,10 @@
 """A name server on loopback, over UDP and TCP."""
 
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet import defer
+from twisted.internet.error import CannotListenError
 from twisted.names import dns, error
 from twisted.names.server import DNSServerFactory
 
@@ -58,12 +60,19 @@ class NameServer:
         self._reactor = reactor
         factory: Any = DNSServerFactory(clients=[self.zone])
         factory.noisy = False
-        tcp = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        case.addCleanup(tcp.stopListening)
-        self.port = tcp.getHost().port
-        datagrams = dns.DNSDatagramProtocol(factory)
-        udp = reactor.listenUDP(self.port, datagrams, "127.0.0.1")
-        case.addCleanup(udp.stopListening)
+        self._listen(case, factory)
+
+    def _listen(self, case: Any, factory: Any) -> None:
+        """On a port that is free for TCP and, questions being many, for UDP too."""
+        while True:
+            tcp = self._reactor.listenTCP(0, factory, interface="127.0.0.1")
+            case.addCleanup(tcp.stopListening)
+            self.port = tcp.getHost().port
+            datagrams = dns.DNSDatagramProtocol(factory)
+            with suppress(CannotListenError):
+                udp = self._reactor.listenUDP(self.port, datagrams, "127.0.0.1")
+                case.addCleanup(udp.stopListening)
+                return
 
     def resolver(self) -> NameServers:
         """What asks it."""

@@ -36,7 +36,7 @@ def open_sockets() -> int:
 class AddressTestCase(TestCase):
     """Has a name server, and asks it, while time passes as a test says."""
 
-    timeout = 30
+    timeout = 60
 
     def setUp(self) -> None:
         """Start the name server."""

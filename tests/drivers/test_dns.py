@@ -14,7 +14,7 @@ NAME = "_matrix-fed._tcp.example.org"
 
 
 class ServicesTests(TestCase):
-    timeout = 20
+    timeout = 60
 
     def setUp(self) -> None:
         """Start a name server."""

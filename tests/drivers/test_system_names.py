@@ -70,7 +70,7 @@ class SlowSystem:
 class SystemNamesTests(TestCase):
     """The system may hang."""
 
-    timeout = 20
+    timeout = 60
 
     def setUp(self) -> None:
         """Have a system."""

@@ -161,7 +161,7 @@ class Careless:
 class ConnectionTests(TestCase):
     """Connections over loopback."""
 
-    timeout = 30
+    timeout = 60
 
     def setUp(self) -> None:
         """Make an authority and what trusts it."""

@@ -39,7 +39,7 @@ def member(person: Person) -> Member:
 class LdapCase(StoreCase):
     """Starts servers, makes stores, and cleans up."""
 
-    timeout = 60
+    timeout = 120
 
     def slapd(self, *members: Member, **how: Any) -> Slapd:
         """A running server with these people."""

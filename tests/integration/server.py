@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 IDENTITY = "/_matrix/identity"
-PATIENCE = 30.0
+PATIENCE = 90.0
 RUN_TWISTD = "from twisted.scripts.twistd import run; run()"
 TWISTD = (sys.executable, "-c", RUN_TWISTD)
 LIMIT = "from resource import *; setrlimit(RLIMIT_NOFILE, ({0}, {0})); "

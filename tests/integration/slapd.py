@@ -73,7 +73,7 @@ access to attrs=userPassword by anonymous auth by * none
 access to * by users read by anonymous auth
 """
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 
 
 class Slapd:
@@ -172,7 +172,7 @@ class Slapd:
         self._process.send_signal(signal.SIGCONT)
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(_START_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

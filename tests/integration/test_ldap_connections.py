@@ -61,7 +61,7 @@ class WebServer(Protocol):
 class DriverCase(TestCase):
     """Starts servers, makes clients, and cleans up."""
 
-    timeout = 90
+    timeout = 180
 
     def slapd(self, *members: Member, **how: Any) -> Slapd:
         """A running server with these people that logs what it is asked."""

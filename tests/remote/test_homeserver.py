@@ -327,7 +327,7 @@ class FailureTests(HomeserverTestCase):
 
 
 class FakeHomeserverTests(TestCase):
-    timeout = 20
+    timeout = 60
 
     async def test_answers_the_production_client(self) -> None:
         """The double is found under its name, and knows its tokens."""

@@ -42,7 +42,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 class HttpTestCase(TestCase):
     """Has a made-up internet, an authority and both clients."""
 
-    timeout = 20
+    timeout = 60
 
     def setUp(self) -> None:
         """Make them."""

@@ -32,7 +32,7 @@ class _NeverAnswers(FakeNames):
 class GuardedNamesTests(HttpTestCase):
     """The reactor's own resolver hangs, and is not asked."""
 
-    timeout = 30
+    timeout = 60
 
     def setUp(self) -> None:
         """Have a name server, and a server with a name."""
