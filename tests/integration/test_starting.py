@@ -212,6 +212,7 @@ class DaemonTests(FolderTestCase):
     def test_a_port_that_is_taken(self) -> None:
         """The daemon says so, and so does the server in the foreground."""
         with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(("127.0.0.1", self.port))
             taken.listen()
             self.assert_refused("server.port: ")
