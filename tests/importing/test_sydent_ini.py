@@ -243,7 +243,12 @@ class SydentIniTests(SynchronousTestCase):
 
     def test_a_signing_key_that_cannot_be_read(self) -> None:
         """It is an error: without it, rooms would not trust what it has signed."""
-        for key in ("ed25519 0 c2hvcnQ", "rsa 0 s3cret", "nonsense", "ed25519 0"):
+        for key in (
+            "ed25519 0 c2hvcnQ",
+            "rsa 0 s3cret",
+            "nonsensical",
+            "ed25519 onlyaserial",
+        ):
             self.path.write_text(
                 f"[db]\n{DATABASE}[crypto]\ned25519.signingkey = {key}\n"
             )
