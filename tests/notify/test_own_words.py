@@ -196,23 +196,22 @@ class ShortTextTests(SynchronousTestCase):
     def test_two_segments_at_most(self) -> None:
         """Whatever strangers are called, wherever they are from."""
         for language in LANGUAGES:
-            for notice in self.longest():
-                for service in ("", *LONG_NAMES):
-                    about = evolve(ABOUT, domain=LONG_DOMAIN, service_name=service)
-                    text = texted(notice, language, about)
-                    self.assertLessEqual(segments(text), MOST_SEGMENTS, text)
+            for service, notice in self.longest():
+                about = evolve(ABOUT, domain=LONG_DOMAIN, service_name=service)
+                text = texted(notice, language, about)
+                self.assertLessEqual(segments(text), MOST_SEGMENTS, text)
 
-    def longest(self) -> Iterator[Notice]:
-        """Every notice, with names that are too long."""
-        yield VALIDATION
-        yield evolve(UNBIND, user_id=LONG_ID)
-        for notice in ROOM_NOTICES:
-            for name in (None, *LONG_NAMES):
-                room = evolve(notice, sender=LONG_ID, sender_name=name, room_name=name)
+    def longest(self) -> Iterator[tuple[str, Notice]]:
+        """Services and notices, with names that are too long."""
+        for name in ("", *LONG_NAMES):
+            yield name, VALIDATION
+            yield name, evolve(UNBIND, user_id=LONG_ID)
+            for notice in ROOM_NOTICES:
+                room = evolve(notice, sender_name=name, room_name=name, sender=LONG_ID)
                 if isinstance(room, MatrixIdInviteNotice):
                     room = evolve(room, recipient=LONG_ID)
-                yield room
-                yield evolve(room, room_type=SPACE, sender_name="Анна")
+                yield name, room
+                yield name, evolve(room, room_type=SPACE, sender_name="Анна")
 
     def test_nothing_is_lost(self) -> None:
         """Link, code, and the beginnings of names are there."""
