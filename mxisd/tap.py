@@ -1,6 +1,7 @@
 """``twistd mxisd``: the command line."""
 
 import os
+import platform
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any, NoReturn
 from attrs import evolve
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python import usage
 
+import twisted
 from mxisd import __version__
 from mxisd.assembly import assemble
 from mxisd.config.dump import dump
@@ -32,6 +35,8 @@ from mxisd.selfcheck import problems_of_stores
 from mxisd.services import NamesService
 
 DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
+
+log = Logger()
 
 
 class Options(usage.Options):
@@ -82,6 +87,12 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor  # noqa: PLC0415
 
+    log.info(
+        "mxisd {mxisd}, Twisted {twisted}, Python {python}",
+        mxisd=__version__,
+        twisted=twisted.__version__,
+        python=platform.python_version(),
+    )
     root = Root()
     try:
         server = assemble(options.config, options.factories, reactor)

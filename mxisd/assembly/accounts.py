@@ -10,6 +10,7 @@ from mxisd.features.terms import Terms
 from mxisd.model.terms import Document, Policy
 from mxisd.records.accounts import AccountRecords, TermsRecords
 from mxisd.remote.homeserver import Homeservers
+from mxisd.web.rare_warnings import RareWarnings
 
 
 def make_accounts(base: Base, questions: Questions, limits: Limits) -> Accounts:
@@ -20,7 +21,9 @@ def make_accounts(base: Base, questions: Questions, limits: Limits) -> Accounts:
         allowed |= set(settings.allowed_homeservers)
     is_open = not (settings.allow_only_trust_domains or settings.allowed_homeservers)
     policy = AccountPolicy(
-        None if is_open else allowed, int(settings.token_lifetime * 1000)
+        None if is_open else allowed,
+        int(settings.token_lifetime * 1000),
+        base.config.matrix.domain,
     )
     return Accounts(
         policy,
@@ -30,6 +33,7 @@ def make_accounts(base: Base, questions: Questions, limits: Limits) -> Accounts:
         base.random,
         base.reactor,
         limits,
+        RareWarnings(base.reactor).warn,
     )
 
 

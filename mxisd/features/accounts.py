@@ -5,7 +5,7 @@ Source: Identity Service API v1.19, "Authentication"; MSC2140.
 """
 
 import hashlib
-from collections.abc import Set
+from collections.abc import Callable, Set
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
@@ -24,6 +24,21 @@ TOKEN_MAX_LENGTH = 255
 MAX_TOKENS = 100
 """Of one user: one for each device, and many that no device uses any more."""
 
+NOT_TRUSTED = (
+    "a user of {address} may not register: matrix.domain is {domain}. If {address} is "
+    "your homeserver, matrix.domain has to be its server name, letter by letter; if it "
+    "is another one that you trust, accountConfig.allowedHomeservers can have it"
+)
+NOT_ITS_OWN = (
+    "a user of {address} may not register: whoever answers for it vouched for a user "
+    "of {other}; matrix.domain is {domain}. If that is your homeserver, matrix.domain "
+    "has to be {other}, its server name; or the well-known file of {address}, or "
+    "dns.overwrite, leads to the wrong server"
+)
+
+Warn = Callable[..., None]
+"""Warns of a server (``text, address, **fields``), though not each time."""
+
 log = Logger()
 
 
@@ -34,10 +49,12 @@ class AccountPolicy:
 
     :ivar allowed: Server names; ``None`` for everybody.
     :ivar lifetime_ms: How long a token is good.
+    :ivar domain: Our own, for the log.
     """
 
     allowed: Set[str] | None
     lifetime_ms: int
+    domain: str
 
     def may_register(self, server_name: str) -> bool:
         """Whether users of this homeserver may register."""
@@ -56,6 +73,7 @@ class Accounts:
         random: IRandom,
         clock: IReactorTime,
         limits: Limits,
+        warn: Warn,
     ) -> None:
         self._policy = policy
         self._records = records
@@ -64,6 +82,7 @@ class Accounts:
         self._random = random
         self._clock = clock
         self._limits = limits
+        self._warn = warn
 
     async def register(self, server_name: str, token: Secret, origin: Origin) -> Secret:
         """
@@ -80,12 +99,11 @@ class Accounts:
         :raise Crowded: If everybody together does.
         """
         name = _parse_server_name(server_name)
-        if not self._policy.may_register(server_name):
-            raise Forbidden("Users of this homeserver may not register here.")
+        self._require_trust(server_name)
         self._limits.count_attempt_to_register(origin)
         with self._questions.about(name, Stranger(origin)):
             subject = await self._homeserver.openid_user(name, token)
-        user_id = _own_user(subject, name)
+        user_id = self._own_user(subject, name)
         self._limits.count_registration(Account(str(user_id), origin))
         account_token = Secret(self._random.alphanumeric(TOKEN_LENGTH))
         expires_ms = self._now_ms() + self._policy.lifetime_ms
@@ -122,6 +140,23 @@ class Accounts:
         count = await self._records.purge_accounts(self._now_ms())
         log.debug("forgot {count} expired account tokens", count=count)
 
+    def _require_trust(self, server_name: str) -> None:
+        if not self._policy.may_register(server_name):
+            # It is printable and not endless, since it is a server name.
+            self._warn(NOT_TRUSTED, server_name, domain=self._policy.domain)
+            raise Forbidden("Users of this homeserver may not register here.")
+
+    def _own_user(self, subject: str, homeserver: ServerName) -> UserId:
+        # Whoever runs a server could otherwise vouch for users of another.
+        user_id = _parse_subject(subject)
+        if user_id.server_name != str(homeserver):
+            domain, other = self._policy.domain, user_id.server_name
+            self._warn(NOT_ITS_OWN, str(homeserver), other=other, domain=domain)
+            raise HomeserverUnavailable(
+                "The homeserver vouched for a user of another homeserver."
+            )
+        return user_id
+
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)
 
@@ -133,19 +168,13 @@ def _parse_server_name(text: str) -> ServerName:
         raise InvalidParam("matrix_server_name is not a server name.") from error
 
 
-def _own_user(subject: str, homeserver: ServerName) -> UserId:
-    # Whoever runs a server could otherwise vouch for users of another.
+def _parse_subject(subject: str) -> UserId:
     try:
-        user_id = UserId.parse(subject)
+        return UserId.parse(subject)
     except IllegalIdentifier as error:
         raise HomeserverUnavailable(
             "The homeserver's answer names no Matrix user."
         ) from error
-    if user_id.server_name != str(homeserver):
-        raise HomeserverUnavailable(
-            "The homeserver vouched for a user of another homeserver."
-        )
-    return user_id
 
 
 def _token_hash(token: Secret) -> bytes:

@@ -4,6 +4,7 @@ from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import (
@@ -21,6 +22,7 @@ from mxisd.model.buckets import Rate
 from mxisd.model.identifiers import UserId
 from mxisd.model.requesters import Origin
 from mxisd.model.secret import Secret
+from mxisd.web.rare_warnings import RareWarnings
 from tests.features.doubles import CountingRandom, MemoryAccounts, VouchingHomeserver
 
 ALICE = "@alice:example.org"
@@ -37,17 +39,19 @@ class AccountsTests(SynchronousTestCase):
         self.records = MemoryAccounts()
         self.homeserver = VouchingHomeserver(ALICE)
         self.rates: dict[Counted, Rate] = {}
+        self.warnings = RareWarnings(self.clock)
 
     def accounts(self, allowed: "frozenset[str] | None" = None) -> Accounts:
         """The feature."""
         return Accounts(
-            AccountPolicy(allowed, HOUR_MS),
+            AccountPolicy(allowed, HOUR_MS, "example.org"),
             self.records,
             self.homeserver,
             Questions(QuestionPolicy(), self.clock),
             CountingRandom(),
             self.clock,
             Limits(LimitPolicy(self.rates), self.clock),
+            self.warnings.warn,
         )
 
     def register(
@@ -91,6 +95,51 @@ class AccountsTests(SynchronousTestCase):
         for subject in ("", "alice", "@:example.org", "@a\0:example.org"):
             self.homeserver.answer = subject
             self.failureResultOf(self.register(), HomeserverUnavailable)
+
+    def warned(self, server_name: str, accounts: Accounts) -> list[str]:
+        """What the log warns of when somebody registers in vain."""
+        with capturedLogs() as events:
+            self.failureResultOf(self.register(server_name, accounts))
+        self.assertNotIn("openid", "".join(map(str, map(formatEvent, events))))
+        return [
+            formatEvent(event)
+            for event in events
+            if event["log_level"] >= LogLevel.warn
+        ]
+
+    def test_a_wrong_homeserver_is_a_warning_with_both_names(self) -> None:
+        """A wrong matrix.domain is the commonest mistake; the key to mend is named."""
+        accounts = self.accounts(frozenset(["example.org"]))
+        (warning,) = self.warned("matrix.example.org", accounts)
+        for word in ("matrix.example.org", "matrix.domain is example.org"):
+            self.assertIn(word, warning)
+        # Letter by letter, as homeservers compare them.
+        (warning,) = self.warned("Example.org", accounts)
+        self.assertIn("letter by letter", warning)
+
+    def test_a_homeserver_of_another_name_is_a_warning_with_both_names(self) -> None:
+        """Discovery led to a server that is called otherwise."""
+        self.homeserver.answer = "@alice\nsmith:matrix.example.org"
+        (warning,) = self.warned("example.org", self.accounts())
+        for word in ("a user of example.org", "a user of matrix.example.org"):
+            self.assertIn(word, warning)
+        self.assertNotIn("smith", warning)
+
+    def test_warnings_do_not_fill_the_log(self) -> None:
+        """Strangers cause them: one an hour for a name, and ten names an hour."""
+        accounts = self.accounts(frozenset(["example.org"]))
+        self.assertEqual(len(self.warned("a.example", accounts)), 1)
+        self.assertEqual(self.warned("a.example", accounts), [])
+        many = [self.warned(f"s{number}.example", accounts) for number in range(20)]
+        self.assertEqual(sum(map(len, many)), 9)
+        self.clock.advance(3600)
+        self.assertEqual(len(self.warned("a.example", accounts)), 1)
+
+    def test_other_refusals_are_no_warnings(self) -> None:
+        """No operator can mend a token that has expired, or a name of no sense."""
+        self.homeserver.answer = HomeserverRejectedToken("no")
+        self.assertEqual(self.warned("example.org", self.accounts()), [])
+        self.assertEqual(self.warned("no name\n", self.accounts()), [])
 
     def test_a_bad_server_name_is_refused_unasked(self) -> None:
         """Nothing that is no server name is ever connected to."""

@@ -11,6 +11,7 @@ from mxisd.randomness import SystemRandom
 from mxisd.records.accounts import AccountRecords
 from mxisd.records.sessions import SessionRecords
 from mxisd.records.sqlite import SqliteRecords
+from mxisd.web.rare_warnings import RareWarnings
 from tests.importing.files import MA1SD, MXISD, DatabaseFile
 from tests.importing.world import NOW_MS, ImportTestCase, StoppedReactor
 
@@ -134,13 +135,14 @@ class Ma1sdTests(ImportTestCase):
         records.database.open()
         homeserver: Any = None
         accounts = Accounts(
-            AccountPolicy(None, 1),
+            AccountPolicy(None, 1, "example.org"),
             AccountRecords(records.database),
             homeserver,
             Questions(QuestionPolicy(), clock),
             SystemRandom(),
             clock,
             Limits(LimitPolicy(), clock),
+            RareWarnings(clock).warn,
         )
         user_id = accounts.authenticate(Secret("t0ken"))
         await records.database.close()

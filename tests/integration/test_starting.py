@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+import mxisd
+import twisted
 from tests.integration.client import V2, IdentityClient
 from tests.integration.homeserver import HomeserverProcess
 from tests.integration.server import (
@@ -208,6 +210,8 @@ class DaemonTests(FolderTestCase):
         wait_until(lambda: not self.running(), "the daemon ends")
         self.assertFalse(self.pid_file.exists())
         self.assertIn(f"Listening on 127.0.0.1:{self.port}", self.log.read_text())
+        version = f"mxisd {mxisd.__version__}, Twisted {twisted.__version__}, Python 3."
+        self.assertEqual(self.log.read_text().count(version), 1)
 
     def test_a_port_that_is_taken(self) -> None:
         """The daemon says so, and so does the server in the foreground."""

@@ -58,6 +58,7 @@ from mxisd.records.overviews import Overviews
 from mxisd.records.sessions import SessionRecords
 from mxisd.web.admin import Administration
 from mxisd.web.operators import Operators
+from mxisd.web.rare_warnings import RareWarnings
 from mxisd.web.resource import Api
 from mxisd.web.routes import Doors
 from mxisd.web.site import (
@@ -228,13 +229,14 @@ class World:
 
     def _accounts(self) -> Accounts:
         return Accounts(
-            AccountPolicy(frozenset({"example.org"}), 60_000),
+            AccountPolicy(frozenset({"example.org"}), 60_000, "example.org"),
             self.accounts,
             self.homeserver,
             self._questions(),
             self.random,
             self.clock,
             self._limits(),
+            RareWarnings(self.clock).warn,
         )
 
     def _questions(self) -> Questions:
