@@ -149,6 +149,10 @@ class UnknownEndpoint(RequestRefused):
     """No such path."""
 
 
+class NotServed(RequestRefused):
+    """The operator offers no such thing; asking again, or otherwise, is of no use."""
+
+
 class MethodNotAllowed(RequestRefused):
     """The path exists, the method does not."""
 

@@ -48,7 +48,11 @@ class ValidationPolicySection:
 class UnbindPolicySection:
     """Taking an association back."""
 
-    enabled: bool = option("Whether users and homeservers may unbind.", True)
+    enabled: bool = option(
+        "Whether users and homeservers may unbind. Otherwise, they are told that there "
+        "is no such thing here (404), and homeservers go on without.",
+        True,
+    )
     notifications: bool = option(
         "Whether the owner of an address is told that it was unbound.", True
     )

@@ -11,7 +11,13 @@ from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from mxisd.errors import Forbidden, MessageNotSent, NotYourAccount, Unauthorized
+from mxisd.errors import (
+    Forbidden,
+    MessageNotSent,
+    NotServed,
+    NotYourAccount,
+    Unauthorized,
+)
 from mxisd.features.homeserver_signatures import HomeserverSignatures
 from mxisd.features.validation import Validation
 from mxisd.model.associations import Association
@@ -195,11 +201,24 @@ class Unbinding:
         self._records = records
         self._notices = notices
 
+    def require_enabled(self) -> None:
+        """
+        Let requests pass if anything is taken back here at all.
+
+        :raise NotServed: Otherwise. A refusal would do harm: homeservers take it for a
+            failure, and then nobody can remove an address or deactivate an account.
+        """
+        if not self._is_enabled:
+            raise NotServed(
+                "Associations are not withdrawn here (session.policy.unbind.enabled)."
+            )
+
     async def unbind(self, request: UnbindRequest, proof: Proof) -> None:
         """
         Take back a binding, if there is one: whoever may ask need not know.
 
-        :raise Forbidden: If nothing is taken back here, or the proof is of no avail.
+        :raise NotServed: If nothing is taken back here.
+        :raise Forbidden: If the proof is of no avail.
         :raise Unauthorized: If there is no proof at all.
         :raise NotYourAccount: If the account that asks is not that user's.
         :raise NoValidSession: If there is no such session of this client.
@@ -209,8 +228,7 @@ class Unbinding:
         :raise LimitExceeded: If the requester makes us ask too many homeservers.
         :raise Crowded: If everybody together does.
         """
-        if not self._is_enabled:
-            raise Forbidden("Associations are not withdrawn here.")
+        self.require_enabled()
         await self._require(request, proof)
         if not await self._records.unbind(request.threepid, request.user_id):
             return

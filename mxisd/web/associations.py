@@ -54,6 +54,7 @@ class AssociationEndpoints:
 
     async def unbind(self, call: Call) -> Reply:
         """Take it back."""
+        self.unbinding.require_enabled()
         content = json_object(call.body)
         asked = messages.unbind(content)
         request = UnbindRequest(

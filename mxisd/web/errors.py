@@ -108,6 +108,7 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
     ),
     errors.NotFound: Answer(404, "M_NOT_FOUND"),
     errors.UnknownEndpoint: Answer(404, "M_UNRECOGNIZED"),
+    errors.NotServed: Answer(404, "M_UNRECOGNIZED"),
     errors.MethodNotAllowed: Answer(405, "M_UNRECOGNIZED"),
     errors.BodyTooLarge: Answer(413, "M_TOO_LARGE"),
     errors.Unavailable: LATER,

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mxisd.background import BackgroundTasks
 from mxisd.errors import (
     Forbidden,
+    NotServed,
     NotYourAccount,
     RecordsUnavailable,
     SessionNotValidated,
@@ -94,11 +95,16 @@ class BindingTests(AssociationTestCase):
     """Publishing."""
 
     def bind(
-        self, sid: str, user_id: UserId, owner: UserId | None, is_enabled: bool = True
+        self,
+        sid: str,
+        user_id: UserId,
+        owner: UserId | None,
+        is_enabled: bool = True,
+        domain: str = "example.org",
     ) -> "Deferred[Any]":
         """Bind."""
         binding = Binding(
-            BindPolicy(is_enabled, "example.org"),
+            BindPolicy(is_enabled, domain),
             self.validation,
             self.bindings,
             MarkingKeyRing(),
@@ -141,6 +147,17 @@ class BindingTests(AssociationTestCase):
         """Users of our own domain are."""
         self.successResultOf(self.bind("good", ALICE, None))
         self.assertEqual(self.bindings.owners, {MAIL: ALICE})
+
+    def test_a_domain_in_capitals(self) -> None:
+        """Server names are compared letter by letter, whoever has the capitals."""
+        for user_id in (ALICE, CAPITALS):
+            others = {ALICE, CAPITALS} - {user_id}
+            bound = self.bind("good", user_id, None, domain=user_id.server_name)
+            self.successResultOf(bound)
+            for other in others:
+                refused = self.bind("good", other, None, domain=user_id.server_name)
+                self.failureResultOf(refused, Forbidden)
+            self.assertEqual(self.bindings.owners, {MAIL: user_id})
 
     def test_accounts_of_other_homeservers(self) -> None:
         """They bind their own."""
@@ -192,7 +209,7 @@ class UnbindingTests(AssociationTestCase):
         other = canonical("email", "bob@example.org")
         good = SessionProof("good", SECRET)
         self.failureResultOf(self.unbind(good, other), Forbidden)
-        self.failureResultOf(self.unbind(good, is_enabled=False), Forbidden)
+        self.failureResultOf(self.unbind(good, is_enabled=False), NotServed)
         self.assertEqual(self.bindings.owners, {MAIL: ALICE})
         self.assertEqual(self.notifier.unbound, [])
 

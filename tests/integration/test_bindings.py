@@ -228,7 +228,7 @@ class BindingTests(SynchronousTestCase):
         self.server.restart()
         self.wait_for_hashes()
         status, reply = self.unbind()
-        self.assertEqual((status, reply["errcode"]), (403, "M_FORBIDDEN"))
+        self.assertEqual((status, reply["errcode"]), (404, "M_UNRECOGNIZED"))
         self.assert_owner(self.user_id())
 
     def assert_discreet(self) -> None:

@@ -122,3 +122,21 @@ class SynapseTests(SynchronousTestCase):
         self.assertEqual(reply, {"id_server_unbind_result": "success"})
         self.assert_signed()
         self.assertIsNone(self.owner())
+
+    def test_where_nothing_is_unbound(self) -> None:
+        """Addresses are removed and accounts deactivated; the binding stays."""
+        self.bind()
+        self.server.config["session"] = {"policy": {"unbind": {"enabled": False}}}
+        self.server.restart()
+        no_support = {"id_server_unbind_result": "no-support"}
+        wish = {"medium": "email", "address": ADDRESS, "id_server": self.front.name}
+        path = "/_matrix/client/v3/account/3pid/unbind"
+        self.assertEqual(
+            self.synapse.sure("POST", path, wish, self.matrix_token), no_support
+        )
+        self.assert_signed()
+        self.bind()
+        path = f"/_synapse/admin/v1/deactivate/{ALICE}"
+        self.assertEqual(self.synapse.sure("POST", path, {"erase": True}), no_support)
+        self.assert_signed()
+        self.assertEqual(self.owner(), ALICE)

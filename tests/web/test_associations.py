@@ -363,17 +363,27 @@ class UnbindTests(AssociationTestCase):
         self.assertEqual(self.world.notifier.unbound, [])
 
     def test_switched_off(self) -> None:
-        """Whatever the proof."""
+        """Whatever the proof: homeservers go on only if there is no such thing."""
         session = self.proved()
         self.world.may_unbind = False
         self.restart()
-        for options in (
+        ways: list[dict[str, Any]] = [
             {"token": self.token},
             {"headers": x_matrix()},
+            {"headers": x_matrix(base=V1), "base": V1},
             {"body": {**UNBIND, **session}},
-        ):
+            {"body": {**UNBIND, **session}, "base": V1},
+            # What Synapse is not to blame for must not stop it either.
+            {"headers": x_matrix(content={})},
+            {"headers": {"Authorization": "X-Matrix nonsense"}},
+            {"token": "unknown"},
+            {"body": {}},
+            {"body": b""},
+        ]
+        for options in ways:
             answer = self.unbind(**options)
-            self.assert_still_bound(answer, 403, "M_FORBIDDEN")
+            self.assert_still_bound(answer, 404, "M_UNRECOGNIZED")
+            self.assertIn("session.policy.unbind.enabled", answer.content["error"])
 
     def test_parameters(self) -> None:
         """Missing and wrong ones."""
