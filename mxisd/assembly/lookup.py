@@ -94,7 +94,14 @@ def make_lookup(
         recursion_networks=settings.recursive.allowed_cidr,
         bulk_enabled=settings.bulk.enabled,
     )
-    found = resolver(base, stores)
+    has_bindings = base.config.bindings.enabled
     return Lookup(
-        policy, found, hashes, base.key_ring, base.reactor, limits, base.portions
+        policy,
+        resolver(base, stores),
+        hashes,
+        base.key_ring,
+        base.reactor,
+        limits,
+        base.portions,
+        BindingRecords(base.database) if has_bindings else None,
     )

@@ -11,7 +11,13 @@ from typing import Any, Protocol, TypeVar
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
-from mxisd.errors import InvalidParam, InvalidPepper, StoreUnavailable, Unavailable
+from mxisd.errors import (
+    InvalidParam,
+    InvalidPepper,
+    RecordsUnavailable,
+    StoreUnavailable,
+    Unavailable,
+)
 from mxisd.features.limits import Limits
 from mxisd.model.associations import Association
 from mxisd.model.hashing import NONE, SHA256, digests_of, lookup_digest
@@ -20,7 +26,13 @@ from mxisd.model.policy import may_recurse
 from mxisd.model.requesters import Network, Requester
 from mxisd.model.threepids import IllegalThreePid, ThreePid, canonical
 from mxisd.portions import Portions
-from mxisd.ports import IKeyRing, IThreePidResolver, LookupContext, Resolution
+from mxisd.ports import (
+    IBindingRecords,
+    IKeyRing,
+    IThreePidResolver,
+    LookupContext,
+    Resolution,
+)
 
 MANY_HASHES = 1000
 """More than these, about two milliseconds' work, are looked up in portions."""
@@ -87,10 +99,12 @@ class Lookup:
         clock: IReactorTime,
         limits: Limits,
         portions: Portions | None = None,
+        bindings: IBindingRecords | None = None,
     ) -> None:
         """
         Answer.
 
+        :param bindings: Those that are found; ``None``: none are.
         :param portions: Those of everybody whose loops are to share their turns.
         """
         self._policy = policy
@@ -100,6 +114,7 @@ class Lookup:
         self._clock = clock
         self._limits = limits
         self._portions = portions or Portions(clock)
+        self._bindings = bindings
 
     def hash_details(self) -> HashDetails:
         """The pepper and the algorithms for the next lookup."""
@@ -213,7 +228,8 @@ class Lookup:
         """
         Find one user, as v1 does.
 
-        :return: A signed association with the client's own spelling, ready for JSON.
+        :return: A signed association with the client's own spelling, ready for JSON: a
+            binding has its own times.
         :raise StoreUnavailable: If nobody knew, and somebody could not be asked.
         """
         threepid = _canonical_or_none(medium, address)
@@ -223,9 +239,7 @@ class Lookup:
             if resolution.unanswered:
                 raise StoreUnavailable("A store could not be asked; try again later.")
             return None
-        now_ms = int(self._clock.seconds() * 1000)
-        user_id = resolution.found[threepid]
-        association = Association.looked_up(threepid, user_id, now_ms)
+        association = await self._association(threepid, resolution.found[threepid])
         return self._key_ring.signed(association.content(address))
 
     async def many(
@@ -240,6 +254,23 @@ class Lookup:
             return ()
         users = await self._users(_of_pair, pairs, requester)
         return [(*pair, user) for pair, user in zip(pairs, users, strict=True) if user]
+
+    async def _association(self, threepid: ThreePid, user_id: UserId) -> Association:
+        """What that user has published, or else what we state ourselves just now."""
+        published = await self._published(threepid)
+        if published is not None and published.user_id == user_id:
+            return published
+        now_ms = int(self._clock.seconds() * 1000)
+        return Association.looked_up(threepid, user_id, now_ms)
+
+    async def _published(self, threepid: ThreePid) -> Association | None:
+        if self._bindings is None:
+            return None
+        try:
+            return await self._bindings.association(threepid)
+        except RecordsUnavailable:
+            # Then a store has found the user, and states it itself.
+            return None
 
     async def _users(
         self,

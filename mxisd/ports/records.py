@@ -86,6 +86,9 @@ class IBindingRecords(Interface):
     def bound_by_digest(pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
         """Find owners by lookup hash, at once, as texts."""
 
+    def association(threepid: ThreePid) -> Awaitable[Association | None]:
+        """Find what the current owner of this has published, with its times."""
+
     def bind(association: Association) -> Awaitable[None]:
         """Publish; a 3PID has one owner, the newest. Its hashes are written with it."""
 

@@ -34,6 +34,10 @@ NEXT_BINDINGS = (
     "WHERE (medium, address) > (?, ?) ORDER BY medium, address LIMIT ?"
 )
 OWNERS = "SELECT address, user_id FROM bindings WHERE medium = ? AND address = ANY(?)"
+PUBLISHED = (
+    "SELECT lowered, user_id, ts_ms, not_before_ms, not_after_ms FROM bindings "
+    "WHERE medium = ? AND address = ?"
+)
 BIND = (
     "INSERT INTO bindings "
     "(medium, address, lowered, user_id, ts_ms, not_before_ms, not_after_ms) "
@@ -161,6 +165,14 @@ class BindingRecords:
         if len(digests) >= MANY_DIGESTS and not self._database.rows(ANY_HASH, pepper):
             return {}
         return dict(self._database.rows_among(OWNERS_BY_DIGEST, digests, pepper))
+
+    async def association(self, threepid: ThreePid) -> Association | None:
+        """Find what the current owner has published."""
+        medium, address = threepid.medium, threepid.address
+        for lowered, owner, *times in self._database.rows(PUBLISHED, medium, address):
+            published = ThreePid(medium, address, lowered)
+            return Association(published, UserId.parse(owner), *times)
+        return None
 
     async def bind(self, association: Association) -> None:
         """Publish; a 3PID has one owner, the newest."""

@@ -131,6 +131,7 @@ class MemoryBindings:
     """
 
     owners: dict[ThreePid, UserId] = field(factory=dict)
+    stated: dict[ThreePid, Association] = field(factory=dict)
     trouble: Exception | None = None
 
     async def bound(self, threepids: Set[ThreePid]) -> Mapping[ThreePid, UserId]:
@@ -143,10 +144,18 @@ class MemoryBindings:
         """Find nobody."""
         return {}
 
+    async def association(self, threepid: ThreePid) -> Association | None:
+        """What was published."""
+        if self.trouble is not None:
+            raise self.trouble
+        is_bound = threepid in self.owners
+        return self.stated.get(threepid) if is_bound else None
+
     async def bind(self, association: Association) -> None:
         """Publish."""
         if self.trouble is not None:
             raise self.trouble
+        self.stated[association.threepid] = association
         self.owners[association.threepid] = association.user_id
 
     async def unbind(self, threepid: ThreePid, user_id: UserId) -> bool:

@@ -11,17 +11,20 @@ from mxisd.errors import (
     InvalidParam,
     InvalidPepper,
     LimitExceeded,
+    RecordsUnavailable,
     StoreUnavailable,
     Unavailable,
 )
 from mxisd.features.limits import Counted, LimitPolicy, Limits
 from mxisd.features.lookup import HashDetails, Lookup, LookupPolicy
+from mxisd.model.associations import Association
 from mxisd.model.buckets import Rate
 from mxisd.model.hashing import lookup_digest, lookup_hash
+from mxisd.model.identifiers import UserId
 from mxisd.model.requesters import Account, Origin, Ourselves, Stranger
 from mxisd.model.settings import networks
 from mxisd.ports import Resolution
-from tests.features.doubles import FixedHashes, MarkingKeyRing
+from tests.features.doubles import FixedHashes, MarkingKeyRing, MemoryBindings
 from tests.resolver.doubles import BOB, BOB_ID, EVE, RecordingResolver
 
 NEAR = Stranger(Origin(ip_address("10.1.2.3")))
@@ -54,7 +57,7 @@ class LookupTests(SynchronousTestCase):
         self.hashes = FixedHashes({digest: str(BOB_ID)})
         self.lookup = self.make()
 
-    def make(self, **changes: Any) -> Lookup:
+    def make(self, bindings: MemoryBindings | None = None, **changes: Any) -> Lookup:
         """The feature with other settings."""
         settings: dict[str, Any] = {
             "algorithms": ("sha256", "none"),
@@ -70,6 +73,7 @@ class LookupTests(SynchronousTestCase):
             MarkingKeyRing(),
             self.clock,
             Limits(LimitPolicy({Counted.LOOKUPS: Rate(100, 36)}), self.clock),
+            bindings=bindings,
         )
 
     def in_clear(self, *addresses: str, pepper: str = PEPPER) -> Any:
@@ -211,6 +215,30 @@ class LookupTests(SynchronousTestCase):
                 "signatures": "signed",
             },
         )
+
+    def test_one_that_was_bound_has_its_own_times(self) -> None:
+        """What its owner has published, in the client's spelling."""
+        bindings = MemoryBindings()
+        self.lookup = self.make(bindings)
+        stated = Association(BOB, BOB_ID, 2, 1, 9_999)
+        self.successResultOf(Deferred.fromCoroutine(bindings.bind(stated)))
+        answer = self.successResultOf(self.one("email", "Bob@example.org"))
+        expected = {**stated.content("Bob@example.org"), "signatures": "signed"}
+        self.assertEqual(answer, expected)
+
+    def test_one_that_a_store_knows_has_the_times_of_the_lookup(self) -> None:
+        """Where nothing is bound, or just was for another, or cannot be read."""
+        bindings = MemoryBindings()
+        self.lookup = self.make(bindings)
+        of_eve = Association(BOB, UserId.parse("@eve:example.org"), 2, 1, 9_999)
+        for prepare in (
+            lambda: None,
+            lambda: self.successResultOf(Deferred.fromCoroutine(bindings.bind(of_eve))),
+            lambda: setattr(bindings, "trouble", RecordsUnavailable("locked")),
+        ):
+            prepare()
+            answer = self.successResultOf(self.one("email", "bob@example.org"))
+            self.assertEqual((answer["mxid"], answer["ts"]), (str(BOB_ID), 1_000_000))
 
     def test_one_that_nobody_knows_is_none(self) -> None:
         """Absent is an answer."""

@@ -127,6 +127,8 @@ class BindingTests(SynchronousTestCase):
         self.server.restart(signal.SIGKILL)
         self.wait_for_hashes()
         self.assert_owner(self.user_id())
+        looked_up = self.server.get(f"{V1}/lookup", medium="email", address=FOLDED)
+        self.assertEqual(looked_up, (200, association))
         for changes in ({"destination_is": "evil.org"}, {"method": "PUT"}):
             status, refusal = self.unbind(**changes)
             self.assertEqual((status, refusal["errcode"]), (403, "M_FORBIDDEN"))

@@ -161,6 +161,20 @@ class BindingsContract:
         self.assertTrue(await self.bindings().unbind(MAIL, ALICE))
         self.assertEqual(await self.bindings().bound({MAIL, PHONE}), {})
 
+    async def test_what_was_published_is_told_as_it_was(self) -> None:
+        """With its own times, and the spelling that was bound."""
+        stated = Association(MAIL, ALICE, 3, 1, 7)
+        self.assertEqual(await self.bindings().association(MAIL), None)
+        await self.bindings().bind(stated)
+        for asked in (MAIL, ThreePid(MAIL.medium, MAIL.address)):
+            found = await self.bindings().association(asked)
+            assert found is not None
+            self.assertEqual(found, stated)
+            self.assertEqual(found.content(), stated.content())
+        self.assertEqual(await self.bindings().association(PHONE), None)
+        await self.bindings().unbind(MAIL, ALICE)
+        self.assertEqual(await self.bindings().association(MAIL), None)
+
     async def test_only_the_owner_is_unbound(self) -> None:
         """Withdrawing somebody else's binding, or none, changes nothing."""
         await self.bindings().bind(association(MAIL, ALICE))

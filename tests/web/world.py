@@ -259,6 +259,7 @@ class World:
             self.key_ring,
             self.clock,
             self._limits(),
+            bindings=self.bindings,
         )
 
     def _limits(self) -> Limits:
