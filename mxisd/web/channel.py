@@ -17,6 +17,7 @@ from twisted.web.http_headers import Headers
 
 from mxisd.web import messages
 from mxisd.web.exchange import Reply
+from mxisd.web.heads import BadHead, is_legal_line, target_of, wants_close
 from mxisd.web.request import Refused
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ PIPELINED = 8
 
 MALFORMED = messages.error(400, "M_UNKNOWN", "This is not HTTP.")
 TOO_SLOW = messages.error(408, "M_UNKNOWN", "The request took too long to arrive.")
-HEAD_TOO_LARGE = messages.error(431, "M_TOO_LARGE", "The headers are too large.")
+URL_TOO_LONG = messages.error(414, "M_TOO_LARGE", "The URL is too long.")
+HEAD_TOO_LARGE = messages.error(
+    431, "M_TOO_LARGE", "The headers are too many, or too large."
+)
 
 
 class Phase(Enum):
@@ -121,6 +125,34 @@ class LimitedChannel(HTTPChannel):
             self.refuse(MALFORMED)
         if self._is_resting:
             self._networkProducer.pauseProducing()
+        elif self._has_bare_line_feed():
+            self.refuse(MALFORMED)
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Read a header; old Twisteds take signs that it may not have."""
+        if not is_legal_line(line):
+            self.refuse(MALFORMED)
+            return False
+        return bool(super().headerReceived(line))
+
+    def allHeadersReceived(self) -> None:
+        """Judge the head as a whole, and go on with its path."""
+        headers = self.requests[-1].requestHeaders
+        method, target = self.request_line()
+        try:
+            self._path = target_of(method, target, self._version, headers)
+        except BadHead as error:
+            self.refuse(messages.error(400, "M_UNKNOWN", str(error)))
+        else:
+            super().allHeadersReceived()
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        """Whether the connection goes on; if not, the client is told so."""
+        values = request.requestHeaders.getRawHeaders(b"Connection", ())
+        if version == b"HTTP/1.1" and not wants_close(values):
+            return True
+        request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        return False
 
     def rawDataReceived(self, data: bytes) -> None:
         """Read a body, or keep what comes while another request is answered."""
@@ -131,7 +163,7 @@ class LimitedChannel(HTTPChannel):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Refuse an overlong request line or header."""
-        self.refuse(HEAD_TOO_LARGE)
+        self.refuse(self._too_large())
 
     def allContentReceived(self) -> None:
         """Stop the time; how long an answer takes is the endpoint's business."""
@@ -183,7 +215,7 @@ class LimitedChannel(HTTPChannel):
             self.paused = True
             method, uri = self.request_line()
             path = uri.partition(b"?")[0]
-            self.transport.write(self.site.plain(reply, path))
+            self.transport.write(self.site.plain(reply, method, path))
             self.site.log_refusal(method, path, reply)
 
     def give_way(self) -> None:
@@ -251,7 +283,19 @@ class LimitedChannel(HTTPChannel):
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         # Twisted's way out for everything malformed; its own answer has no body.
-        self.refuse(MALFORMED)
+        is_large = self._receivedHeaderSize > self.totalHeadersSize
+        is_large = is_large or self._receivedHeaderCount > self.maxHeaders
+        self.refuse(self._too_large() if is_large else MALFORMED)
+
+    def _too_large(self) -> Reply:
+        # Where there is no method yet, it is the request line.
+        return HEAD_TOO_LARGE if hasattr(self, "_command") else URL_TOO_LONG
+
+    def _has_bare_line_feed(self) -> bool:
+        # Whoever sends one waits for an answer that would not come.
+        is_at_lines = self.phase is Phase.HEAD and self.line_mode
+        are_all_read = not self.paused and not self._busyReceiving
+        return bool(is_at_lines and are_all_read and b"\n" in self._buffer)
 
     def _send100Continue(self) -> None:
         if self.phase is not Phase.LEAVING:

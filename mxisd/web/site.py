@@ -114,7 +114,7 @@ class IdentitySite(Site):
         """
         return self._with_cors if is_for_pages else self._without_cors
 
-    def plain(self, reply: Reply, path: bytes) -> bytes:
+    def plain(self, reply: Reply, method: bytes, path: bytes) -> bytes:
         """A reply as it goes over the wire, where no request came together."""
         headers = [
             (b"Content-Type", reply.content_type),
@@ -125,7 +125,8 @@ class IdentitySite(Site):
         first = b"HTTP/1.1 %d %s" % (reply.status, RESPONSES.get(reply.status, b""))
         standing = self.standing_headers(self.resource.is_for_pages(path))
         lines = [first, standing, *(b"%s: %s" % each for each in headers)]
-        return b"\r\n".join(lines) + b"\r\n\r\n" + reply.body
+        body = b"" if method == b"HEAD" else reply.body
+        return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
     def _tick(self) -> None:
         now = self.reactor.seconds()

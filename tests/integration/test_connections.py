@@ -134,3 +134,31 @@ class CrowdTests(SynchronousTestCase):
 
         counted: int = wait_until(count, "connections are closed")
         return counted
+
+    def test_requests_of_all_kinds(self) -> None:
+        """Over real sockets: served, refused and hung up on as RFC 9112 has it."""
+        url = f"http://id.example.org{V2}"
+        headers = "X: y\r\n" * 101
+        for head, status, goes_on in (
+            (f"GET {url} HTTP/1.1\r\nHost: id.example.org\r\n", 200, True),
+            (f"GET {V2} HTTP/1.1\r\nHost: x\r\nConnection: x,close\r\n", 200, False),
+            (f"GET {V2} HTTP/1.0\r\n", 200, False),
+            (f"GET {V2} HTTP/1.1\r\n", 400, False),
+            (f"GET {V2} HTTP/1.1\r\nHost: x\r\nHost: x\r\n", 400, False),
+            (f"GET {V2} HTTP/1.1\r\nHost : x\r\n", 400, False),
+            (f"GET {V2} HTTP/1.1\nHost: x\n", 400, False),
+            (f"GET {V2} HTTP/1.1\r\nHost: x\r\n{headers}", 431, False),
+            (f"GET /{'x' * 20_000} HTTP/1.1\r\nHost: x\r\n", 414, False),
+        ):
+            (client,) = self.connect("127.0.0.1", 1, f"{head}\r\n".encode())
+            with client.makefile("rb") as answer:
+                first = answer.readline()
+                self.assertTrue(first.startswith(b"HTTP/1."), first)
+                self.assertEqual(int(first.split()[1]), status, head[:80])
+                if not goes_on:
+                    rest = answer.read()
+                    self.assertIn(b"\r\nConnection: close\r\n", rest)
+                    self.assertIn(b"{", rest)
+            self.assertEqual(is_open(client), goes_on, head[:80])
+            client.close()
+        self.assertEqual(self.warnings(), [])

@@ -38,7 +38,6 @@ FOREIGN: tuple[Mapping[str, str], ...] = (
     {"Accept-Language": "en", "Host": "evil.example"},
     {"Accept-Language": "", "Host": "10.0.0.1.evil.example:8090"},
     {"Accept-Language": "en", "Host": "localhost.:8090"},
-    {"Accept-Language": "en", "Host": "[evil.example"},
 )
 OWN: tuple[Mapping[str, str], ...] = (
     {},

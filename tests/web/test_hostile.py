@@ -110,7 +110,7 @@ HEADERS = st.dictionaries(
 
 
 VARIABLE = re.compile(rb"\{\w+\}")
-STATUSES = (400, 401, 403, 404, 405, 413, 429, 502, 503)
+STATUSES = (400, 401, 403, 404, 405, 413, 414, 429, 431, 502, 503)
 
 
 class HostileTests(SynchronousTestCase):
@@ -133,6 +133,8 @@ class HostileTests(SynchronousTestCase):
         """Send one request and take its one answer."""
         target = path + (b"?" + query if query else b"")
         lines = [b"%s %s HTTP/1.1" % (method.encode(), target)]
+        if b"Host" not in headers:
+            lines.append(b"Host: here")
         lines += [b"%s: %s" % header for header in headers.items()]
         lines += [b"Content-Length: %d" % len(body), b"", b""]
         wire = Wire(self.site)

@@ -97,10 +97,10 @@ class EveryReplyTests(ApiTestCase):
         """Status, length and all other headers are the same."""
         for path, status in ((V2, 200), ("/nowhere", 404), ("/status", 200)):
             wire = Wire(self.world.site())
-            wire.send(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+            wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             (got,) = wire.answers()
             wire = Wire(self.world.site())
-            wire.send(f"HEAD {path} HTTP/1.1\r\n\r\n".encode())
+            wire.send(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             (headed,) = wire.answers()
             self.assertEqual((headed.status, headed.body), (status, b""))
             self.assertEqual(headed.headers, got.headers)
@@ -140,7 +140,7 @@ class HangUpTests(ApiTestCase):
         given_up: list[object] = []
         self.world.resolver.pending = [Deferred(given_up.append)]
         wire = self.connect()
-        wire.send(f"GET {LOOKUP} HTTP/1.1\r\n\r\n".encode())
+        wire.send(f"GET {LOOKUP} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         self.hang_up(wire)
         self.assertEqual(len(given_up), 1)
         self.assertEqual(wire.answers(), [])
@@ -151,8 +151,9 @@ class HangUpTests(ApiTestCase):
         self.world.homeserver = SlowHomeserver(waiting)
         wire = self.connect()
         body = b'{"access_token": "a", "matrix_server_name": "example.org"}'
-        head = f"POST {V2}/account/register HTTP/1.1\r\nContent-Length: {len(body)}"
-        wire.send(head.encode() + b"\r\n\r\n" + body)
+        head = f"POST {V2}/account/register HTTP/1.1\r\nHost: x\r\n"
+        length = f"Content-Length: {len(body)}\r\n\r\n"
+        wire.send(f"{head}{length}".encode() + body)
         before = len(self.world.accounts.accounts)
         self.hang_up(wire)
         waiting.callback(str(BOB_ID))
@@ -162,7 +163,7 @@ class HangUpTests(ApiTestCase):
     def test_stopping_answers_those_who_wait(self) -> None:
         """What was given up on our side is said to be."""
         wire = self.connect()
-        wire.send(f"GET {LOOKUP} HTTP/1.1\r\n\r\n".encode())
+        wire.send(f"GET {LOOKUP} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         self.step.cancel()
         (answer,) = wire.answers()
         self.assert_refused(answer, 503, "M_UNKNOWN")
@@ -170,7 +171,10 @@ class HangUpTests(ApiTestCase):
     def test_the_next_request_waits_its_turn(self) -> None:
         """Answers come in the order of the questions."""
         wire = self.connect()
-        wire.send(f"GET {LOOKUP} HTTP/1.1\r\n\r\nGET {V2} HTTP/1.1\r\n\r\n".encode())
+        one, other = (
+            f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in (LOOKUP, V2)
+        )
+        wire.send(f"{one}{other}".encode())
         self.assertEqual(wire.answers(), [])
         self.step.callback(Resolution({BOB: BOB_ID}))
         first, second = wire.answers()

@@ -35,7 +35,9 @@ class SiteTests(SynchronousTestCase):
         """Each second, and without the tokens that are in there."""
         self.site.doStart()
         wire = Wire(self.site)
-        wire.send(f"GET {V2}/account?access_token=secret HTTP/1.1\r\n\r\n".encode())
+        wire.send(
+            f"GET {V2}/account?access_token=secret HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        )
         wire.send(PING)
         self.world.clock.advance(1)
         size = len(wire.answers()[0].body)
