@@ -35,6 +35,7 @@ from mxisd.model.sessions import (
     AlreadySent,
     Expired,
     NoSession,
+    TokenOutcome,
     ValidationSession,
     WrongToken,
     digest_of,
@@ -212,35 +213,45 @@ class Validation:
     # --- Giving it back ---------------------------------------------------------------
 
     async def submit_token(
-        self, sid: str, client_secret: Secret, token: Secret
+        self, sid: str, client_secret: Secret, token: Secret, medium: str
     ) -> ValidationSession:
         """
         Take a token back; doing it again changes nothing.
 
+        :param medium: Of the address, as whoever submits it sees it.
         :return: The validated session.
-        :raise NoValidSession: If there is no such session of this client, or it saw too
-            many wrong tokens.
+        :raise NoValidSession: If there is no such session of this client and medium, or
+            it saw too many wrong tokens.
         :raise SessionExpired: If its day is over.
         :raise TokenIncorrect: If it is another token.
         """
         now_ms = self._now_ms()
-        outcome = await self._records.judge(
-            sid, lambda session: on_token(session, client_secret, token, now_ms)
-        )
+
+        def judge(found: ValidationSession | None) -> TokenOutcome:
+            session = _of_medium(found, medium)
+            return on_token(session, client_secret, token, now_ms)
+
+        outcome = await self._records.judge(sid, judge)
         if isinstance(outcome, WrongToken):
             raise TokenIncorrect("This is not the token that was sent.")
         if isinstance(outcome, NoSession | Expired):
             raise _refusal(outcome)
         return outcome.session
 
-    def session(self, sid: str, client_secret: Secret) -> ValidationSession:
+    def session(
+        self, sid: str, client_secret: Secret, medium: str | None = None
+    ) -> ValidationSession:
         """
         Find a session that is still good, validated or not.
 
-        :raise NoValidSession: If there is no such session of this client.
+        :param medium: Of the address; ``None``: any.
+        :raise NoValidSession: If there is no such session of this client and medium.
         :raise SessionExpired: If its day is over.
         """
-        found = standing(self._records.session(sid), client_secret, self._now_ms())
+        session = self._records.session(sid)
+        if medium is not None:
+            session = _of_medium(session, medium)
+        found = standing(session, client_secret, self._now_ms())
         if isinstance(found, NoSession | Expired):
             raise _refusal(found)
         return found
@@ -273,6 +284,13 @@ class Validation:
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)
+
+
+def _of_medium(
+    session: ValidationSession | None, medium: str
+) -> ValidationSession | None:
+    is_of_it = session is not None and session.threepid.medium == medium
+    return session if is_of_it else None
 
 
 def _refusal(outcome: NoSession | Expired) -> NoValidSession | SessionExpired:

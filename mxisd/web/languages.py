@@ -2,6 +2,8 @@
 
 import re
 
+from twisted.web.http_headers import Headers
+
 MAX_LANGUAGES = 10
 MAX_HEADER_LENGTH = 500
 
@@ -26,6 +28,12 @@ def accepted_languages(header: str) -> tuple[str, ...]:
     # Sorting keeps the order of what is wanted alike.
     wanted.sort(key=lambda each: -each[1])
     return tuple(tag for tag, _ in wanted[:MAX_LANGUAGES])
+
+
+def languages_of(headers: Headers) -> tuple[str, ...]:
+    """The same of a request's headers; the first of several counts."""
+    values = headers.getRawHeaders(b"Accept-Language", (b"",))
+    return accepted_languages(values[0].decode("latin-1"))
 
 
 def is_language(text: str) -> bool:

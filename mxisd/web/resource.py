@@ -99,13 +99,20 @@ class Api(Resource):
         try:
             outcome = route.endpoint(self._admit(request, match, route))
         except Exception:
-            outcome = self._refusals.reply(Failure(), request.method, request.path)
+            outcome = self._refusal(Failure(), request, route)
         if isinstance(outcome, Reply):
             _send(request, outcome)
         elif route.writes:
-            self._send_later(request, self._shield(outcome))
+            self._send_later(request, self._shield(outcome), route)
         else:
-            self._send_later(request, Deferred.fromCoroutine(outcome))
+            self._send_later(request, Deferred.fromCoroutine(outcome), route)
+
+    def _refusal(self, failure: Failure, request: Any, route: Route) -> Reply:
+        reply = self._refusals.reply(failure, request.method, request.path)
+        error = failure.value
+        if route.shows is None or not isinstance(error, Exception):
+            return reply
+        return route.shows(error, reply, request.requestHeaders)
 
     def _admit(self, request: Any, match: Match, route: Route) -> Call:
         raw_query = request.uri.partition(b"?")[2]
@@ -125,7 +132,9 @@ class Api(Resource):
         body = _body(request, route.limit_bytes)
         return Call(match.variables, query, body, origin, user_id, token, headers)
 
-    def _send_later(self, request: Any, answer: "Deferred[Reply]") -> None:
+    def _send_later(
+        self, request: Any, answer: "Deferred[Reply]", route: Route
+    ) -> None:
         finished = request.notifyFinish()
 
         def send(reply: Reply) -> None:
@@ -134,7 +143,7 @@ class Api(Resource):
 
         # A client that hangs up makes it fail.
         finished.addErrback(lambda _: answer.cancel())
-        answer.addErrback(self._refusals.reply, request.method, request.path)
+        answer.addErrback(self._refusal, request, route)
         answer.addCallback(send)
 
 

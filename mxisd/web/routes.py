@@ -4,9 +4,10 @@ The whole HTTP API: method, path, who may call it, how large its body may be, en
 What only reads is cancelled when the client hangs up; what writes runs to its end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
+from twisted.web.http_headers import Headers
 
 from mxisd.web import messages
 from mxisd.web.admin import AdminEndpoints
@@ -34,6 +35,10 @@ SMALL = 64 * 1024
 LARGE = 1024 * 1024  # ten thousand addresses, in the clear
 
 
+Shows = Callable[[Exception, Reply, Headers], Reply]
+"""Takes a failure, the reply that a client would get, and the request's headers."""
+
+
 @frozen(eq=False)
 class Route:
     """
@@ -42,6 +47,7 @@ class Route:
     :ivar template: The path; a segment in braces is a variable.
     :ivar limit_bytes: The largest body that is read.
     :ivar writes: Whether it must not be cancelled half-way.
+    :ivar shows: Makes something for people of the reply to a failure.
     """
 
     method: str
@@ -50,6 +56,7 @@ class Route:
     limit_bytes: int
     endpoint: Endpoint
     writes: bool
+    shows: Shows | None = None
 
     @property
     def is_for_pages(self) -> bool:
@@ -74,6 +81,11 @@ def write(
 ) -> Route:
     """A route that changes something."""
     return Route(method, template, auth, limit_bytes, endpoint, writes=True)
+
+
+def for_people(route: Route, shows: Shows) -> Route:
+    """The same for somebody at a browser, to whom JSON says nothing."""
+    return evolve(route, shows=shows)
 
 
 @frozen(eq=False)
@@ -207,9 +219,14 @@ def _validation(
     return [
         write("POST", f"{place}/requestToken", sending, SMALL, to.request_token),
         write("POST", submit, auth, SMALL, to.submit_token),
-        read("HEAD", submit, Auth.NONE, SMALL, to.look),
-        write("GET", submit, Auth.NONE, SMALL, to.open_link),
-        write("POST", confirm, Auth.NONE, SMALL, to.confirm),
+        *(
+            for_people(route, to.show_failure)
+            for route in (
+                read("HEAD", submit, Auth.NONE, SMALL, to.look),
+                write("GET", submit, Auth.NONE, SMALL, to.open_link),
+                write("POST", confirm, Auth.NONE, SMALL, to.confirm),
+            )
+        ),
         read("GET", validated, auth, SMALL, to.validated),
     ]
 

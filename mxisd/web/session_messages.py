@@ -27,7 +27,7 @@ from mxisd.model.sessions import ValidationSession
 from mxisd.model.threepids import EMAIL, MSISDN, IllegalThreePid
 from mxisd.web.decoding import json_object, parse_query
 from mxisd.web.exchange import Call, Reply, json_reply
-from mxisd.web.languages import accepted_languages, is_language
+from mxisd.web.languages import is_language, languages_of
 
 TOKEN_MAX_LENGTH = 255
 MAX_SEND_ATTEMPT = 2**53 - 1
@@ -87,7 +87,7 @@ def wanted_languages(call: Call, content: Mapping[str, Any]) -> tuple[str, ...]:
     """The languages that a client asks for: in the body first, then in its header."""
     named = content.get("org.matrix.lang")
     first = (named,) if isinstance(named, str) and is_language(named) else ()
-    return first + accepted_languages(call.header("Accept-Language"))
+    return first + languages_of(call.headers)
 
 
 # --- What they say --------------------------------------------------------------------

@@ -4,18 +4,15 @@ The endpoints of validation sessions, of today and of v1.
 Source: Identity Service API v1.19; r0.3.0 for v1.
 """
 
-from collections.abc import Sequence
+from attrs import evolve, frozen
+from twisted.web.http_headers import Headers
 
-from attrs import frozen
-
-from mxisd.errors import RequestRefused, Unavailable
 from mxisd.features.validation import TokenRequest, Validation
 from mxisd.model.next_links import with_sid
 from mxisd.model.sessions import ValidationSession
 from mxisd.web import session_messages as messages
-from mxisd.web.errors import answer_to
 from mxisd.web.exchange import Call, Reply
-from mxisd.web.languages import accepted_languages
+from mxisd.web.languages import languages_of
 from mxisd.web.pages import DISCRETION, EMPTY_PAGE, HTML_TYPE, Pages
 from mxisd.web.session_messages import TokenSubmission
 
@@ -59,7 +56,7 @@ class ValidationEndpoints:
     async def submit_token(self, call: Call) -> Reply:
         """Take a token back from a client."""
         given = messages.submission(messages.parameters(call, self.takes_query))
-        await self._submit(given)
+        await self._submit(given, call)
         return messages.SUCCESS
 
     def validated(self, call: Call) -> Reply:
@@ -75,51 +72,45 @@ class ValidationEndpoints:
 
     async def open_link(self, call: Call) -> Reply:
         """Take a token back from somebody who opens the link, or ask first."""
-        languages = accepted_languages(call.header("Accept-Language"))
-        try:
-            given = messages.submission(messages.unescaped(call.query))
-            if self.asks_first:
-                return self._question(given, languages)
-            return self._thanks(await self._submit(given), languages, 302)
-        except (RequestRefused, Unavailable) as error:
-            return self._failure(error, languages)
+        given = messages.submission(messages.unescaped(call.query))
+        if self.asks_first:
+            return self._question(given, call)
+        return self._thanks(await self._submit(given, call), call, 302)
 
     async def confirm(self, call: Call) -> Reply:
         """Take a token back from somebody who pressed the button."""
-        languages = accepted_languages(call.header("Accept-Language"))
-        try:
-            given = messages.submission(messages.parameters(call, takes_query=True))
-            return self._thanks(await self._submit(given), languages, 303)
-        except (RequestRefused, Unavailable) as error:
-            return self._failure(error, languages)
+        given = messages.submission(messages.parameters(call, takes_query=True))
+        return self._thanks(await self._submit(given, call), call, 303)
 
-    async def _submit(self, given: TokenSubmission) -> ValidationSession:
-        key = given.key
+    def show_failure(self, error: Exception, reply: Reply, headers: Headers) -> Reply:
+        """A page instead of what a client would get, whatever went wrong."""
+        languages = languages_of(headers)
+        page = self.pages.failure(languages, reply.status, error)
+        return evolve(page, headers=(*page.headers, *reply.headers))
+
+    async def _submit(self, given: TokenSubmission, call: Call) -> ValidationSession:
+        key, medium = given.key, call.variables["medium"]
         return await self.validation.submit_token(
-            key.sid, key.client_secret, given.token
+            key.sid, key.client_secret, given.token, medium
         )
 
-    def _question(self, given: TokenSubmission, languages: Sequence[str]) -> Reply:
-        key = given.key
-        session = self.validation.session(key.sid, key.client_secret)
+    def _question(self, given: TokenSubmission, call: Call) -> Reply:
+        key, medium = given.key, call.variables["medium"]
+        session = self.validation.session(key.sid, key.client_secret, medium)
         if session.is_validated:
-            return self._thanks(session, languages, 302)
+            return self._thanks(session, call, 302)
         return self.pages.question(
-            languages,
+            languages_of(call.headers),
             session.threepid,
             CONFIRM,
             messages.fields(given),
             self.validation.followed_link(session),
         )
 
-    def _thanks(
-        self, session: ValidationSession, languages: Sequence[str], status: int
-    ) -> Reply:
+    def _thanks(self, session: ValidationSession, call: Call, status: int) -> Reply:
         link = self.validation.followed_link(session)
         if link is None:
+            languages = languages_of(call.headers)
             return self.pages.success(languages, session.threepid)
         location = (b"Location", with_sid(link, session.sid).encode("ascii"))
         return Reply(status, b"", HTML_TYPE, (*DISCRETION, location))
-
-    def _failure(self, error: Exception, languages: Sequence[str]) -> Reply:
-        return self.pages.failure(languages, answer_to(error).status, error)

@@ -83,10 +83,16 @@ class ValidationTestCase(SynchronousTestCase):
         asked = self.validation.request_token(request, Ourselves())
         return self.failureResultOf(self.later(asked), kind).value
 
-    def submit(self, sid: str, token: Any = None, client: Secret = CLIENT) -> Any:
+    def submit(
+        self,
+        sid: str,
+        token: Any = None,
+        client: Secret = CLIENT,
+        medium: str = "email",
+    ) -> Any:
         """Give a token back; by default the one of the last message."""
         token = token or self.notifier.last.token
-        return self.later(self.validation.submit_token(sid, client, token))
+        return self.later(self.validation.submit_token(sid, client, token, medium))
 
 
 class RequestTests(ValidationTestCase):
@@ -337,6 +343,18 @@ class SubmitTests(ValidationTestCase):
         self.successResultOf(self.later(self.validation.purge()))
         self.failureResultOf(self.submit(self.sid), NoValidSession)
 
+    def test_sessions_of_another_medium(self) -> None:
+        """They are unknown, whatever the token, and lose no try by it."""
+        for token in [Secret("0")] * 6 + [None]:
+            tried = self.submit(self.sid, token, medium="msisdn")
+            self.failureResultOf(tried, NoValidSession)
+        with self.assertRaises(NoValidSession):
+            self.validation.session(self.sid, CLIENT, "msisdn")
+        found = self.validation.session(self.sid, CLIENT, "email")
+        self.assertEqual(found, self.validation.session(self.sid, CLIENT))
+        self.assertEqual((found.wrong_tokens, found.is_validated), (0, False))
+        self.successResultOf(self.submit(self.sid, medium="email"))
+
 
 class DiscretionTests(ValidationTestCase):
     """What the log says."""
@@ -344,10 +362,11 @@ class DiscretionTests(ValidationTestCase):
     def test_nothing_secret_is_logged(self) -> None:
         """Neither address nor token nor client secret, however it ends."""
         with capturedLogs() as events:
-            for request in (REQUEST, PHONE):
+            for medium, request in (("email", REQUEST), ("msisdn", PHONE)):
                 sid = self.request(request)
-                self.failureResultOf(self.submit(sid, Secret("wr0ng")), TokenIncorrect)
-                self.successResultOf(self.submit(sid))
+                wrong = self.submit(sid, Secret("wr0ng"), medium=medium)
+                self.failureResultOf(wrong, TokenIncorrect)
+                self.successResultOf(self.submit(sid, medium=medium))
             self.notifier.trouble = MessageNotSent("no mail server")
             self.refused(MessageNotSent, evolve(REQUEST, send_attempt=9))
             self.successResultOf(self.later(self.validation.purge()))

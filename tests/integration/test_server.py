@@ -285,6 +285,11 @@ class ServerTests(SynchronousTestCase):
             {"access_token": "x", "matrix_server_name": "elsewhere.example"},
         )
         self.assertEqual((status, reply["errcode"]), (403, "M_FORBIDDEN"))
+        log = self.server.log.read_text()
+        (warning,) = (line for line in log.splitlines() if "may not register" in line)
+        self.assertIn("#warn", warning)
+        for name in ("elsewhere.example", "matrix.domain is "):
+            self.assertIn(name, warning)
 
     def test_the_log_keeps_secrets(self) -> None:
         """No address, password, token or pepper's owner is in the log."""

@@ -202,7 +202,12 @@ class BrowserTests(SynchronousTestCase):
         """A broken link and an old one get a page, not a text for programs."""
         broken = self.world.link(self.world.plain) + "x"
         old = self.world.link(self.world.plain, age_ms=LIFE_MS)
-        for url, text in ((broken, "is not valid"), (old, "that day is over")):
+        unreadable = broken.partition("?")[0] + "?token=%ff"
+        for url, text in (
+            (broken, "is not valid"),
+            (unreadable, "is not valid"),
+            (old, "that day is over"),
+        ):
             self.world.browser.events.clear()
             self.tab.open(url)
             self.assertIn(text, self.tab.value("document.body.innerText"))

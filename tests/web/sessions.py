@@ -40,10 +40,12 @@ class ValidationTestCase(ApiTestCase):
             "token": notice.token.value,
         }
 
-    def submit(self, given: Mapping[str, Any], base: str = V2) -> Answer:
+    def submit(
+        self, given: Mapping[str, Any], base: str = V2, medium: str = "email"
+    ) -> Answer:
         """Give a token back as a client."""
         token = self.token if base == V2 else None
-        return self.post(f"{base}/validate/email/submitToken", given, token)
+        return self.post(f"{base}/validate/{medium}/submitToken", given, token)
 
     def open(self, link: str, language: str = "en", method: str = "GET") -> Answer:
         """Open a link as a browser."""

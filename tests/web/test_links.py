@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from mxisd.errors import RecordsUnavailable
+from twisted.internet.defer import CancelledError
+
+from mxisd.errors import LimitExceeded, RecordsUnavailable
 from mxisd.features.validation import ValidationPolicy
 from mxisd.model.sessions import LIFE_MS
 from mxisd.web.pages import OwnPages
@@ -121,10 +123,72 @@ class LinkTests(ValidationTestCase):
         self.assertEqual(answer.status, 503)
         self.assertIn("a few minutes", answer.body.decode())
 
+    def assert_page(self, answer: Answer, status: int, text: str) -> None:
+        """A page that says something to people."""
+        self.assertEqual(answer.status, status)
+        self.assertEqual(answer.headers["Content-Type"], "text/html; charset=utf-8")
+        self.assertEqual(answer.headers["Cache-Control"], "no-store")
+        self.assertIn(text, answer.body.decode())
+
+    def test_links_that_cannot_be_read_are_pages(self) -> None:
+        """People mistype, and programs cut in the middle of a character."""
+        for base in (V1, V2):
+            link = self.link(base)
+            for broken in (
+                link + "%ff",
+                link + "&x=%00",
+                link.partition("?")[0] + "?token=%ff",
+                link + "&x" * 200,
+            ):
+                self.assert_page(self.open(broken), 400, "not valid")
+                self.assertEqual(self.open(broken, method="HEAD").body, b"")
+
+    def failing(self, error: Exception) -> Answer:
+        """Open a link while something goes wrong."""
+
+        class Broken(MemorySessions):
+            async def judge(self, sid: str, on_token: Any) -> Any:
+                raise error
+
+        link = self.link()
+        self.world.sessions = Broken(self.world.sessions.sessions)
+        self.restart()
+        return self.open(link)
+
+    def test_what_nobody_foresaw_is_a_page(self) -> None:
+        """It is in the log, as ever."""
+        self.assert_page(self.failing(KeyError("what")), 500, "a few minutes")
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_a_server_that_stops_is_a_page(self) -> None:
+        """The link can be opened again."""
+        self.assert_page(self.failing(CancelledError()), 503, "a few minutes")
+
+    def test_too_much_at_once_is_a_page(self) -> None:
+        """It says nothing bad of the link, and when to come back."""
+        answer = self.failing(LimitExceeded(7))
+        self.assert_page(answer, 429, "a few minutes")
+        self.assertEqual(answer.headers["Retry-After"], "7")
+
+    def test_the_path_names_the_medium(self) -> None:
+        """A link of an e-mail proves no phone number, whatever is made of it."""
+        given = self.begun()
+        link = self.world.notifier.last.link
+        for other in ("msisdn", "badge"):
+            broken = link.replace("/validate/email/", f"/validate/{other}/")
+            self.assert_page(self.open(broken), 404, "not valid")
+        self.assert_refused(self.validated(given), 400, "M_SESSION_NOT_VALIDATED")
+
+    def test_clients_get_no_pages(self) -> None:
+        """A POST is a client's."""
+        answer = self.ask("POST", f"{V1}/validate/email/submitToken?token=%ff")
+        self.assert_refused(answer, 400, "M_INVALID_PARAM")
+
     def test_own_pages(self) -> None:
         """The operator's files are shown."""
         self.restart(pages=OwnPages(b"<p>yes", b"<p>no"))
         link = self.link()
+        self.assertEqual(self.open(link + "%ff").body, b"<p>no")
         self.assertEqual(self.open(link).body, b"<p>yes")
         self.assertEqual(self.open(link + "x").body, b"<p>no")
 
@@ -137,9 +201,11 @@ class ButtonTests(ValidationTestCase):
         super().setUp()
         self.restart(asks_first=True)
 
-    def press(self, given: Mapping[str, str]) -> Answer:
+    def press(
+        self, given: Mapping[str, str], medium: str = "email", query: str = ""
+    ) -> Answer:
         """Press the button."""
-        path = f"{V2}/validate/email/confirmToken"
+        path = f"{V2}/validate/{medium}/confirmToken{query}"
         return self.ask("POST", path, urlencode(given).encode(), headers=FORM)
 
     def test_the_link_alone_proves_nothing(self) -> None:
@@ -177,6 +243,25 @@ class ButtonTests(ValidationTestCase):
         self.begun()
         link = self.world.notifier.last.link.replace("sid=", "sid=x")
         self.assertEqual(self.open(link).status, 404)
+
+    def test_the_path_names_the_medium(self) -> None:
+        """There is no button for another one, and pressing it is of no use."""
+        given = self.begun()
+        link = self.world.notifier.last.link
+        self.assertEqual(self.open(link.replace("/email/", "/msisdn/")).status, 404)
+        self.assertEqual(self.press(given, "msisdn").status, 404)
+        self.assert_refused(self.validated(given), 400, "M_SESSION_NOT_VALIDATED")
+
+    def test_failures_are_pages(self) -> None:
+        """Whoever presses it is somebody at a browser."""
+        answers = [
+            self.press(self.begun(), query="?x=%ff"),
+            self.press({"x": "\0"}),
+            self.press({}),
+        ]
+        for answer in answers:
+            self.assertEqual(answer.status, 400)
+            self.assertIn("<h1", answer.body.decode())
 
     def test_wrong_tokens_count_here_too(self) -> None:
         """Nobody guesses through the button."""

@@ -27,7 +27,7 @@ class FlowTests(ValidationTestCase):
                 self.assert_refused(
                     self.validated(given, base), 400, "M_SESSION_NOT_VALIDATED"
                 )
-                answer = self.submit(given, base)
+                answer = self.submit(given, base, medium)
                 self.assertEqual((answer.status, answer.content), (200, {"success": 1}))
                 expected = {"medium": medium, "address": address, "validated_at": 1000}
                 self.assertEqual(self.validated(given, base).content, expected)
@@ -226,6 +226,30 @@ class RefusalTests(ValidationTestCase):
             self.assert_refused(answer, 400, "M_TOKEN_INCORRECT")
             self.assertIs(answer.content["success"], False)
         self.assert_refused(self.submit(given), 404, "M_NO_VALID_SESSION")
+
+    def test_the_path_names_the_medium(self) -> None:
+        """A session of another one is as unknown as one that never was."""
+        for base in (V1, V2):
+            for medium, others in (
+                ("email", ("msisdn", "badge")),
+                ("msisdn", ("email", "badge")),
+            ):
+                given = self.begun(base, medium)
+                for other in others:
+                    # More often than a wrong token may be tried.
+                    for _ in range(6):
+                        answer = self.submit(given, base, other)
+                        self.assert_refused(answer, 404, "M_NO_VALID_SESSION")
+                        unknown = self.submit({**given, "sid": "x"}, base, other)
+                        self.assertEqual(answer, unknown)
+                    wrong = self.submit({**given, "token": "x"}, base, other)
+                    self.assertEqual(answer, wrong)
+                answer = self.validated(given, base)
+                self.assert_refused(answer, 400, "M_SESSION_NOT_VALIDATED")
+                self.assertEqual(self.submit(given, base, medium).status, 200)
+                # Once it is proved, it is no other medium's either.
+                answer = self.submit(given, base, others[0])
+                self.assert_refused(answer, 404, "M_NO_VALID_SESSION")
 
     def test_another_client_is_told_nothing(self) -> None:
         """The answers to a wrong secret and to an unknown session are the same."""

@@ -13,7 +13,7 @@ from string import Template
 
 from attrs import asdict, frozen
 
-from mxisd.errors import RequestRefused, SessionExpired
+from mxisd.errors import LimitExceeded, RequestRefused, SessionExpired
 from mxisd.model.colours import DARK, LIGHT
 from mxisd.model.next_links import web_origin
 from mxisd.model.threepids import MSISDN, ThreePid
@@ -181,7 +181,9 @@ class Pages:
 def _reason(texts: Texts, error: Exception) -> str:
     if isinstance(error, SessionExpired):
         return texts.expired
-    return texts.unknown if isinstance(error, RequestRefused) else texts.later
+    if isinstance(error, RequestRefused) and not isinstance(error, LimitExceeded):
+        return texts.unknown
+    return texts.later
 
 
 def _shown(threepid: ThreePid) -> str:
