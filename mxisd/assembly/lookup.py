@@ -1,23 +1,28 @@
 """Lookups: the index of hashes, its pepper, and the feature in front of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from attrs import frozen
 from twisted.logger import Logger
 
 from mxisd.assembly.base import Base
 from mxisd.assembly.stores import NamedStore, resolver
 from mxisd.config.lookups import RotationPolicy
-from mxisd.config.sections import Config
+from mxisd.config.sections import Config, LogLevel
 from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.features.hash_sources import Sources
 from mxisd.features.limits import Limits
-from mxisd.features.lookup import Lookup, LookupPolicy
+from mxisd.features.lookup import Hashes, Lookup, LookupPolicy
+from mxisd.features.lookup_tracing import TracedHashes
 from mxisd.model.hashing import NONE, PepperPolicy
-from mxisd.ports import IBindingRecords
+from mxisd.model.pseudonyms import KEY_BYTES, Pseudonyms
+from mxisd.ports import IBindingRecords, IThreePidResolver
 from mxisd.records.bindings import BindingRecords, PepperRecords
 from mxisd.records.database import Database
 from mxisd.records.hash_files import HashFiles
+from mxisd.resolver.chain import Chain
+from mxisd.resolver.tracing import TracedChain
 
 log = Logger()
 
@@ -79,6 +84,26 @@ def _hashed_bindings(config: Config, database: Database) -> IBindingRecords:
     return kind(database)
 
 
+@frozen
+class _Ways:
+    """How people are found: by links one after the other, and by hash."""
+
+    chain: Callable[[Sequence[IThreePidResolver]], IThreePidResolver]
+    hashes: Hashes
+
+
+def _ways(base: Base, hashes: Hashes) -> _Ways:
+    """Let lookups tell how they went where the log has debug; else it costs nothing."""
+    if base.config.logging.app not in (LogLevel.DEBUG, LogLevel.TRACE):
+        return _Ways(lambda links: Chain(links, base.reactor), hashes)
+    names = Pseudonyms(base.random.token_bytes(KEY_BYTES))
+    pepper = hashes.current_pepper
+    return _Ways(
+        lambda links: TracedChain(links, base.reactor, names, pepper),
+        TracedHashes(hashes, base.reactor, names),
+    )
+
+
 def make_lookup(
     base: Base,
     stores: Sequence[NamedStore],
@@ -95,10 +120,11 @@ def make_lookup(
         bulk_enabled=settings.bulk.enabled,
     )
     has_bindings = base.config.bindings.enabled
+    ways = _ways(base, hashes)
     return Lookup(
         policy,
-        resolver(base, stores),
-        hashes,
+        resolver(base, stores, ways.chain),
+        ways.hashes,
         base.key_ring,
         base.reactor,
         limits,

@@ -1,6 +1,6 @@
 """The identity stores, guarded, and the resolver that asks them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -12,7 +12,6 @@ from mxisd.interfaces import IStoreFactory, Store, Tools
 from mxisd.ports import IThreePidResolver
 from mxisd.records.bindings import BindingRecords
 from mxisd.resolver.bindings import BindingsLookup
-from mxisd.resolver.chain import Chain
 from mxisd.resolver.guard import Guard
 from mxisd.resolver.guarded import guarded
 from mxisd.resolver.leaf import Leaf
@@ -68,8 +67,16 @@ def _built(
         yield entry.name, factories[entry.store_type].build(entry.settings, tools)
 
 
-def resolver(base: Base, stores: Sequence[NamedStore]) -> IThreePidResolver:
-    """Make what answers lookups in the clear: bindings first, then the stores."""
+def resolver(
+    base: Base,
+    stores: Sequence[NamedStore],
+    chain: Callable[[Sequence[IThreePidResolver]], IThreePidResolver],
+) -> IThreePidResolver:
+    """
+    Make what answers lookups in the clear: bindings first, then the stores.
+
+    :param chain: Makes one of its links.
+    """
     links: list[IThreePidResolver] = []
     if base.config.bindings.enabled:
         bindings = BindingsLookup(BindingRecords(base.database), base.portions)
@@ -77,4 +84,4 @@ def resolver(base: Base, stores: Sequence[NamedStore]) -> IThreePidResolver:
     for each in stores:
         if each.store.lookup is not None:
             links.append(Leaf(each.name, each.store.lookup, base.reactor))
-    return Sharing(Chain(links, base.reactor))
+    return Sharing(chain(links))
