@@ -40,6 +40,9 @@ PIPELINED = 8
 
 MALFORMED = messages.error(400, "M_UNKNOWN", "This is not HTTP.")
 TOO_SLOW = messages.error(408, "M_UNKNOWN", "The request took too long to arrive.")
+TLS_HANDSHAKE = b"\x16"
+"""TLS begins with it, and HTTP never does."""
+
 URL_TOO_LONG = messages.error(414, "M_TOO_LARGE", "The URL is too long.")
 HEAD_TOO_LARGE = messages.error(
     431, "M_TOO_LARGE", "The headers are too many, or too large."
@@ -125,7 +128,7 @@ class LimitedChannel(HTTPChannel):
             self.refuse(MALFORMED)
         if self._is_resting:
             self._networkProducer.pauseProducing()
-        elif self._has_bare_line_feed():
+        elif self._is_hopeless():
             self.refuse(MALFORMED)
 
     def headerReceived(self, line: bytes) -> bool:
@@ -291,11 +294,12 @@ class LimitedChannel(HTTPChannel):
         # Where there is no method yet, it is the request line.
         return HEAD_TOO_LARGE if hasattr(self, "_command") else URL_TOO_LONG
 
-    def _has_bare_line_feed(self) -> bool:
-        # Whoever sends one waits for an answer that would not come.
+    def _is_hopeless(self) -> bool:
+        # No whole line will come of a bare line feed, or of TLS; nobody has to wait.
         is_at_lines = self.phase is Phase.HEAD and self.line_mode
-        are_all_read = not self.paused and not self._busyReceiving
-        return bool(is_at_lines and are_all_read and b"\n" in self._buffer)
+        if not is_at_lines or self.paused or self._busyReceiving:
+            return False
+        return b"\n" in self._buffer or self._buffer.startswith(TLS_HANDSHAKE)
 
     def _send100Continue(self) -> None:
         if self.phase is not Phase.LEAVING:

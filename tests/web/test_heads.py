@@ -259,6 +259,20 @@ class LineTests(HeadTestCase):
             b"\n",
         )
 
+    def test_bare_line_feeds_behind_a_request(self) -> None:
+        """They are refused when it is their turn."""
+        bare = b"GET / HTTP/1.1\nHost: here\n\n"
+        for good in (GET, b"GET /status HTTP/1.1\r\n"):
+            for pieces in ([good + HERE + b"\r\n" + bare], [good, HERE, b"\r\n", bare]):
+                self.wire = Wire(self.site)
+                self.wire.send(*pieces)
+                answers = self.wire.answers()
+                self.assertEqual([a.status for a in answers], [200, 400])
+
+    def test_tls(self) -> None:
+        """Whoever means another port learns it at once."""
+        self.assert_malformed(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+
     def test_blanks(self) -> None:
         """Not before a colon, and not before the first header."""
         self.assert_malformed(
