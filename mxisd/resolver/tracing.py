@@ -86,9 +86,8 @@ class _Trace:
         self, link: str, asked: frozenset[ThreePid], answer: Resolution, began: float
     ) -> None:
         """Tell what a link of the chain answered."""
-        found = answer.found.keys() & asked
-        for threepid in found:
-            self.found_by.setdefault(threepid, link)
+        found = answer.found.keys()
+        self.found_by.update(dict.fromkeys(found, link))
         log.debug(
             "lookup {number}: {link} {state} after {ms:.1f} ms: found {found}; "
             "not found {missing}",

@@ -296,8 +296,7 @@ class LimitedChannel(HTTPChannel):
 
     def _is_hopeless(self) -> bool:
         # No whole line will come of a bare line feed, or of TLS; nobody has to wait.
-        is_at_lines = self.phase is Phase.HEAD and self.line_mode
-        if not is_at_lines or self.paused or self._busyReceiving:
+        if self._busyReceiving or not self.line_mode:
             return False
         return b"\n" in self._buffer or self._buffer.startswith(TLS_HANDSHAKE)
 

@@ -74,7 +74,7 @@ def _check_framing(version: bytes, headers: Headers) -> None:
     codings = headers.getRawHeaders(b"Transfer-Encoding", ())
     if not codings:
         return
-    if version != b"HTTP/1.1" or headers.hasHeader(b"Content-Length"):
-        raise BadHead("Nobody can tell where the body ends.")
+    if version != b"HTTP/1.1":
+        raise BadHead("Chunks are of HTTP/1.1.")
     if [coding.lower() for coding in codings] != [b"chunked"]:
         raise BadHead("A body comes in chunks or as it is, and in no other coding.")

@@ -44,6 +44,8 @@ from tests.features.session_doubles import MemorySessions, RecordingNotifier
 ALICE = UserId.parse("@alice:example.org")
 BOB = UserId.parse("@bob:example.org")
 FAR = UserId.parse("@bob:elsewhere.org")
+PART = UserId.parse("@alice:ample.org")
+PORT = UserId.parse("@alice:example.org:8448")
 CAPITALS = UserId.parse("@alice:EXAMPLE.org")
 MAIL = canonical("email", "alice@example.org")
 SECRET = Secret("client")
@@ -134,6 +136,8 @@ class BindingTests(AssociationTestCase):
             (ALICE, ALICE, False, Forbidden),
             (ALICE, None, False, Forbidden),
             (FAR, None, True, Forbidden),
+            (PART, None, True, Forbidden),
+            (PORT, None, True, Forbidden),
             (CAPITALS, None, True, Forbidden),
             (CAPITALS, ALICE, True, NotYourAccount),
         ):

@@ -163,17 +163,19 @@ class BindingsContract:
 
     async def test_what_was_published_is_told_as_it_was(self) -> None:
         """With its own times, and the spelling that was bound."""
-        stated = Association(MAIL, ALICE, 3, 1, 7)
-        self.assertEqual(await self.bindings().association(MAIL), None)
+        mail = canonical("email", "bob@bücher.example")
+        stated = Association(mail, ALICE, 3, 1, 7)
+        self.assertEqual(await self.bindings().association(mail), None)
         await self.bindings().bind(stated)
-        for asked in (MAIL, ThreePid(MAIL.medium, MAIL.address)):
+        for asked in (mail, ThreePid(mail.medium, mail.address)):
             found = await self.bindings().association(asked)
             assert found is not None
             self.assertEqual(found, stated)
             self.assertEqual(found.content(), stated.content())
+            self.assertEqual(found.content()["address"], "bob@bücher.example")
         self.assertEqual(await self.bindings().association(PHONE), None)
-        await self.bindings().unbind(MAIL, ALICE)
-        self.assertEqual(await self.bindings().association(MAIL), None)
+        await self.bindings().unbind(mail, ALICE)
+        self.assertEqual(await self.bindings().association(mail), None)
 
     async def test_only_the_owner_is_unbound(self) -> None:
         """Withdrawing somebody else's binding, or none, changes nothing."""

@@ -1,5 +1,9 @@
 """Heads of requests, as RFC 9112 has them."""
 
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
+
+from mxisd.web.heads import is_legal_line, target_of
 from tests.web.test_channel import REGISTER, ChannelTestCase, length
 from tests.web.world import PUBLIC_URL, V1, V2, Wire
 
@@ -10,6 +14,34 @@ GET = f"GET {V2} HTTP/1.1\r\n".encode()
 def head(first: str, *lines: str) -> bytes:
     """A whole head."""
     return "".join(f"{line}\r\n" for line in (first, *lines, "")).encode("latin-1")
+
+
+class PartsTests(SynchronousTestCase):
+    """What does not depend on the server, nor on the Twisted behind it."""
+
+    def test_targets(self) -> None:
+        """Path and query."""
+        for target, expected in (
+            (b"/a?b=/c", b"/a?b=/c"),
+            (b"//a", b"//a"),
+            (b"http://x", b"/"),
+            (b"http://x?b", b"/?b"),
+            (b"http://x:1/a//b?c", b"/a//b?c"),
+        ):
+            headers = Headers({b"Host": [b"y"]})
+            found = target_of(b"GET", target, b"HTTP/1.1", headers)
+            self.assertEqual(found, expected)
+            is_url = target.startswith(b"http")
+            self.assertEqual(
+                headers.getRawHeaders(b"Host"),
+                [target[7:].partition(b"/")[0].partition(b"?")[0] if is_url else b"y"],
+            )
+
+    def test_lines(self) -> None:
+        """Signs that may not be in one."""
+        self.assertTrue(is_legal_line(b"X: y\tz \xff"))
+        for sign in (b"\0", b"\r", b"\n"):
+            self.assertFalse(is_legal_line(b"X: y" + sign + b"z"))
 
 
 class HeadTestCase(ChannelTestCase):
@@ -339,6 +371,9 @@ class FramingTests(HeadTestCase):
             REGISTER + b"Transfer-Encoding: chunked\r\n" + length(2) + b"{}",
             REGISTER + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
             REGISTER + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n",
+            REGISTER
+            + b"Transfer-Encoding: chunked\r\n"
+            + b"Transfer-Encoding: identity\r\n\r\n",
             REGISTER.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n",
         )
         raw = REGISTER + b"Transfer-Encoding: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
