@@ -16,6 +16,7 @@ from mxisd.features.questions import Questions
 from mxisd.features.validation import Validation
 from mxisd.records.bindings import BindingRecords
 from mxisd.remote.homeserver_keys import HomeserverKeys
+from mxisd.web.rare_warnings import RareWarnings
 
 
 def make_binding(
@@ -43,7 +44,12 @@ def make_unbinding(
     return Unbinding(
         policy.enabled,
         validation,
-        HomeserverSignatures(keys, questions, our_names(base.config)),
+        HomeserverSignatures(
+            keys,
+            questions,
+            our_names(base.config),
+            RareWarnings(base.reactor).warn,
+        ),
         BindingRecords(base.database),
         notices if policy.notifications else None,
     )

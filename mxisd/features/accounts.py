@@ -5,7 +5,7 @@ Source: Identity Service API v1.19, "Authentication"; MSC2140.
 """
 
 import hashlib
-from collections.abc import Callable, Set
+from collections.abc import Set
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
@@ -17,7 +17,7 @@ from mxisd.features.questions import Questions
 from mxisd.model.identifiers import IllegalIdentifier, ServerName, UserId
 from mxisd.model.requesters import Account, Origin, Stranger
 from mxisd.model.secret import Secret
-from mxisd.ports import AccountRecord, IAccountRecords, IHomeserver, IRandom
+from mxisd.ports import AccountRecord, IAccountRecords, IHomeserver, IRandom, Warn
 
 TOKEN_LENGTH = 43
 TOKEN_MAX_LENGTH = 255
@@ -35,9 +35,6 @@ NOT_ITS_OWN = (
     "has to be {other}, its server name; or the well-known file of {address}, or "
     "dns.overwrite, leads to the wrong server"
 )
-
-Warn = Callable[..., None]
-"""Warns of a server (``text, address, **fields``), though not each time."""
 
 log = Logger()
 

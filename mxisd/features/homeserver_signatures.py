@@ -9,9 +9,17 @@ from mxisd.features.questions import Questions
 from mxisd.model.identifiers import ServerName, UserId
 from mxisd.model.requesters import Requester
 from mxisd.model.x_matrix import SignedRequest, XMatrix, is_genuine
-from mxisd.ports import IHomeserverKeys
+from mxisd.ports import IHomeserverKeys, Warn
 
 MAX_SIGNATURES = 4
+SHOWN = 100
+"""So much of a name that others chose is logged."""
+
+FOR_ANOTHER = (
+    "{address} signed a request for {destination}, and we are called {names}: it was "
+    "refused, and nobody there can remove an address or deactivate an account. If that "
+    "is how people write our name, server.publicUrl should be it"
+)
 
 
 @frozen
@@ -25,6 +33,7 @@ class HomeserverSignatures:
     _keys: IHomeserverKeys
     _questions: Questions
     our_names: Set[str]
+    _warn: Warn
 
     async def require(
         self,
@@ -54,7 +63,17 @@ class HomeserverSignatures:
         self, header: XMatrix, request: SignedRequest, requester: Requester
     ) -> bool:
         key = await self._key(ServerName.parse(header.origin), header.key_id, requester)
-        return key is not None and is_genuine(header, key, request, self.our_names)
+        if key is None:
+            return False
+        is_good = is_genuine(header, key, request, self.our_names)
+        if not is_good and _is_for_another(header, key, request):
+            self._warn(
+                FOR_ANOTHER,
+                header.origin,
+                destination=ascii((header.destination or "")[:SHOWN]),
+                names=", ".join(sorted(self.our_names)),
+            )
+        return is_good
 
     async def _key(
         self, origin: ServerName, key_id: str, requester: Requester
@@ -65,3 +84,9 @@ class HomeserverSignatures:
             with self._questions.about(origin, requester):
                 key = await self._keys.verify_key(origin, key_id)
         return key
+
+
+def _is_for_another(header: XMatrix, key: bytes, request: SignedRequest) -> bool:
+    # Signed, so that strangers cannot fill the log with it.
+    name = (header.destination or "").lower().rstrip("/")
+    return is_genuine(header, key, request, {name})

@@ -33,6 +33,7 @@ from mxisd.ports.surroundings import (
     INotifier,
     IOnBind,
     IRandom,
+    Warn,
 )
 
 __all__ = [
@@ -65,4 +66,5 @@ __all__ = [
     "Pending",
     "Place",
     "Resolution",
+    "Warn",
 ]

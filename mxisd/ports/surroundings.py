@@ -1,6 +1,6 @@
 """What is around us: randomness, keys, people, and homeservers."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from zope.interface import Interface
@@ -8,6 +8,9 @@ from zope.interface import Interface
 from mxisd.model.identifiers import ServerName
 from mxisd.model.notices import Notice
 from mxisd.model.secret import Secret
+
+Warn = Callable[..., None]
+"""Warns in the log, though not each time: ``text``, with ``{address}``; fields."""
 
 
 class IRandom(Interface):

@@ -39,6 +39,7 @@ PIPELINED = 8
 """So many requests that came in one piece are answered before others have a turn."""
 
 MALFORMED = messages.error(400, "M_UNKNOWN", "This is not HTTP.")
+BAD_HEADER = messages.error(400, "M_UNKNOWN", "A header is not as HTTP has it.")
 TOO_SLOW = messages.error(408, "M_UNKNOWN", "The request took too long to arrive.")
 TLS_HANDSHAKE = b"\x16"
 """TLS begins with it, and HTTP never does."""
@@ -134,7 +135,7 @@ class LimitedChannel(HTTPChannel):
     def headerReceived(self, line: bytes) -> bool:
         """Read a header; old Twisteds take signs that it may not have."""
         if not is_legal_line(line):
-            self.refuse(MALFORMED)
+            self.refuse(BAD_HEADER)
             return False
         return bool(super().headerReceived(line))
 

@@ -15,7 +15,7 @@ from twisted.web.http_headers import Headers
 _HOST = rb"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~!$&'()*+;=%-]{1,255})(?::[0-9]*)?"
 _HOST_OR_NONE = re.compile(rb"(?:%s)?" % _HOST)
 _ABSOLUTE = re.compile(rb"https?://(%s)([/?].*)?" % _HOST, re.IGNORECASE)
-_NOT_IN_A_LINE = re.compile(rb"[\x00\r\n]")
+_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*")
 
 
 class BadHead(Exception):
@@ -23,8 +23,8 @@ class BadHead(Exception):
 
 
 def is_legal_line(line: bytes) -> bool:
-    """Whether a header is free of what others may take for its end."""
-    return _NOT_IN_A_LINE.search(line) is None
+    """Whether a header has a name, and nothing that others may take for its end."""
+    return _LINE.fullmatch(line) is not None
 
 
 def target_of(method: bytes, target: bytes, version: bytes, headers: Headers) -> bytes:

@@ -186,7 +186,10 @@ class UnbindingTests(AssociationTestCase):
             is_enabled,
             self.validation,
             HomeserverSignatures(
-                FixedKeys(), Questions(QuestionPolicy(), self.clock), frozenset()
+                FixedKeys(),
+                Questions(QuestionPolicy(), self.clock),
+                frozenset(),
+                self.fail,
             ),
             self.bindings,
             UnbindNotices(self.notifier, self.tasks.spawn),

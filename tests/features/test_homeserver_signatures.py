@@ -20,17 +20,21 @@ BOB = UserId.parse("@bob:example.org")
 REQUEST = SignedRequest("POST", "/unbind", {"a": 1})
 
 
-def header(origin: str = "example.org", key_id: str = KEY.key_id) -> XMatrix:
+def header(
+    origin: str = "example.org",
+    key_id: str = KEY.key_id,
+    destination: str = "id.example.org",
+) -> XMatrix:
     """A good one, but for the key ID."""
     content = {
         "method": "POST",
         "uri": "/unbind",
         "origin": origin,
-        "destination_is": "id.example.org",
+        "destination_is": destination,
         "content": {"a": 1},
     }
     signature = KEY.signed(content, "x")["signatures"]["x"][KEY.key_id]
-    return XMatrix(origin, key_id, signature, "id.example.org")
+    return XMatrix(origin, key_id, signature, destination)
 
 
 class SignatureTests(SynchronousTestCase):
@@ -43,7 +47,14 @@ class SignatureTests(SynchronousTestCase):
         names = frozenset({"id.example.org"})
         self.policy = QuestionPolicy(of_one_source=1)
         questions = Questions(self.policy, Clock())
-        self.signatures = HomeserverSignatures(self.keys, questions, names)
+        self.warnings: list[str] = []
+        self.signatures = HomeserverSignatures(
+            self.keys, questions, names, self.note_warning
+        )
+
+    def note_warning(self, text: str, address: str, **fields: str) -> None:
+        """What the log would say."""
+        self.warnings.append(text.format(address=address, **fields))
 
     def require(self, *headers: XMatrix) -> "Deferred[Any]":
         """Judge."""
@@ -53,6 +64,29 @@ class SignatureTests(SynchronousTestCase):
     def test_a_good_one(self) -> None:
         """It passes."""
         self.successResultOf(self.require(header()))
+
+    def test_another_name_of_ours_is_a_warning(self) -> None:
+        """Users write it otherwise: then none of them can deactivate an account."""
+        self.failureResultOf(
+            self.require(header(destination="matrix.Example.org\n")), Forbidden
+        )
+        (warning,) = self.warnings
+        for word in ("example.org signed", "'matrix.Example.org\\n'", "id.example.org"):
+            self.assertIn(word, warning)
+        self.assertIn("server.publicUrl", warning)
+        long = header(destination="x" * 4000)
+        self.failureResultOf(self.require(long), Forbidden)
+        self.assertLess(len(self.warnings[-1]), 500)
+
+    def test_what_strangers_sign_is_no_warning(self) -> None:
+        """The homeserver itself has to have signed it."""
+        forged = evolve(header(destination="other.example"), signature="AAAA")
+        elsewhere = header("evil.org", destination="other.example")
+        unknown = header(key_id="ed25519:unknown", destination="other.example")
+        wrong = evolve(header(), signature="AAAA")
+        for each in (forged, elsewhere, unknown, wrong):
+            self.failureResultOf(self.require(each), Forbidden)
+        self.assertEqual(self.warnings, [])
 
     def test_one_of_many_is_enough(self) -> None:
         """A homeserver may sign with several keys, of which some are unknown."""
@@ -84,7 +118,9 @@ class SignatureTests(SynchronousTestCase):
     def test_known_keys_wait_for_nobody(self) -> None:
         """Where others have used up all questions, what is remembered still counts."""
         questions = Questions(evolve(self.policy, at_once=1), Clock())
-        crowded = HomeserverSignatures(self.keys, questions, self.signatures.our_names)
+        crowded = HomeserverSignatures(
+            self.keys, questions, self.signatures.our_names, self.note_warning
+        )
 
         def require() -> "Deferred[Any]":
             judging = crowded.require([header()], REQUEST, BOB, ANYBODY)

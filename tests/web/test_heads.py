@@ -38,8 +38,11 @@ class PartsTests(SynchronousTestCase):
             )
 
     def test_lines(self) -> None:
-        """Signs that may not be in one."""
-        self.assertTrue(is_legal_line(b"X: y\tz \xff"))
+        """Names, and signs that may not be in a value."""
+        for line in (b"X: y\tz \xff", b"x-Y_z.:", b"X:  "):
+            self.assertTrue(is_legal_line(line))
+        for line in (b"", b":", b": y", b"X", b"X : y", b" X: y", b"X y: z", b"X\t: y"):
+            self.assertFalse(is_legal_line(line))
         for sign in (b"\0", b"\r", b"\n"):
             self.assertFalse(is_legal_line(b"X: y" + sign + b"z"))
 

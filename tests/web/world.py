@@ -331,7 +331,12 @@ class World:
         return Unbinding(
             self.may_unbind,
             validation,
-            HomeserverSignatures(self.homeserver_keys, self._questions(), names),
+            HomeserverSignatures(
+                self.homeserver_keys,
+                self._questions(),
+                names,
+                RareWarnings(self.clock).warn,
+            ),
             self.bindings,
             notices if self.tells_unbound else None,
         )
