@@ -3,13 +3,12 @@
 import re
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
+from twisted.web.http_headers import Headers
 
-from mxisd.errors import RequestRefused, Unavailable
 from mxisd.features.invite_links import CODE_LENGTH, InviteLinks
-from mxisd.web.errors import answer_to
 from mxisd.web.exchange import Call, Reply
-from mxisd.web.languages import accepted_languages
+from mxisd.web.languages import languages_of
 from mxisd.web.pages import DISCRETION, EMPTY_PAGE, HTML_TYPE, Pages
 
 _CODE = re.compile(f"[0-9A-Za-z]{{{CODE_LENGTH}}}")
@@ -27,14 +26,19 @@ class InviteLinkEndpoints:
         return EMPTY_PAGE
 
     def open_link(self, call: Call) -> Reply:
-        """Lead on whoever opens the link, or say that it is over."""
-        try:
-            location = self.links.follow(_code(call.query))
-        except (RequestRefused, Unavailable) as error:
-            languages = accepted_languages(call.header("Accept-Language"))
-            return self.pages.uninvited(languages, answer_to(error).status, error)
-        headers = (*DISCRETION, (b"Location", location.encode("ascii")))
-        return Reply(303, b"", HTML_TYPE, headers)
+        """
+        Lead on whoever opens the link.
+
+        :raise UnknownInvite: If it is over.
+        """
+        location = self.links.follow(_code(call.query)).encode("ascii")
+        return Reply(303, b"", HTML_TYPE, (*DISCRETION, (b"Location", location)))
+
+    def show_failure(self, error: Exception, reply: Reply, headers: Headers) -> Reply:
+        """Show a page instead of JSON, with the same status."""
+        languages = languages_of(headers)
+        page = self.pages.uninvited(languages, reply.status, error)
+        return evolve(page, headers=(*page.headers, *reply.headers))
 
 
 def _code(query: Mapping[str, str]) -> str:

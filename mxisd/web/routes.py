@@ -158,8 +158,11 @@ def _service(to: Endpoints, versions: Reply) -> Sequence[Route]:
 def _invite_links(to: InviteLinkEndpoints) -> Sequence[Route]:
     # Their codes are secrets. They stand in the query string, which no log has.
     return [
-        read("HEAD", INVITE, Auth.NONE, SMALL, to.look),
-        read("GET", INVITE, Auth.NONE, SMALL, to.open_link),
+        for_people(route, to.show_failure)
+        for route in (
+            read("HEAD", INVITE, Auth.NONE, SMALL, to.look),
+            read("GET", INVITE, Auth.NONE, SMALL, to.open_link),
+        )
     ]
 
 

@@ -119,6 +119,7 @@ class ShortLinkTests(InvitationCase):
         ):
             answer = self.open(path)
             self.assertEqual(answer.status, 400 if "%00" in path else 404, path)
+            self.assertIn(ALL["en"].over, answer.body.decode())
         self.assert_over(self.path + "x")
 
     def test_what_others_do_to_links(self) -> None:
