@@ -24,6 +24,8 @@ from mxisd.model.requesters import Network
 from mxisd.model.settings import networks, option
 from mxisd.model.stored import StoredAddresses
 
+NAME_PLACEHOLDER = "%SERVER_NAME%"
+
 
 class LogLevel(Enum):
     """How much is logged."""
@@ -65,6 +67,12 @@ def _is_address(text: str) -> bool:
         return ServerName.parse(text).is_ip_literal
     except IllegalIdentifier:
         return False
+
+
+def _public_url(value: str) -> None:
+    _url(value)
+    if "%" in value.replace(NAME_PLACEHOLDER, ""):
+        raise ValueError(f"holds a %; the only placeholder is {NAME_PLACEHOLDER}")
 
 
 def _url(value: str) -> None:
@@ -110,7 +118,7 @@ class ServerSection:
         "The URL under which clients reach this server; ``%SERVER_NAME%`` is replaced.",
         None,
         default_note="``https://<server.name>``",
-        check=optional(_url),
+        check=optional(_public_url),
     )
     trusted_proxies: tuple[Network, ...] = option(
         "Networks of reverse proxies whose ``X-Forwarded-For`` is believed.",
@@ -295,8 +303,8 @@ class Config:
     @property
     def public_url(self) -> str:
         """The base URL that clients see, without a trailing slash."""
-        url = self.server.public_url or "https://%SERVER_NAME%"
-        return url.replace("%SERVER_NAME%", self.server_name).rstrip("/")
+        url = self.server.public_url or f"https://{NAME_PLACEHOLDER}"
+        return url.replace(NAME_PLACEHOLDER, self.server_name).rstrip("/")
 
     @property
     def inbound_networks(self) -> tuple[Network, ...]:

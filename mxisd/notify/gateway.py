@@ -19,9 +19,12 @@ from mxisd.model.settings import option
 from mxisd.model.threepids import MSISDN
 from mxisd.notify.checks import http_url
 from mxisd.notify.http import ask, basic
-from mxisd.notify.placeholders import replaced
+from mxisd.notify.placeholders import close_to, names_in, replaced
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+PLACEHOLDERS = ("ADDRESS", "NUMBER", "TEXT", "SUBJECT", "FROM_ADDRESS", "FROM_NAME")
 
 
 class Method(Enum):
@@ -44,6 +47,15 @@ class Format(Enum):
 def _url(value: Secret) -> None:
     # Placeholders are no part of a legal URL.
     http_url(replaced(value.value, {}, lambda _: "0", unknown="0"))
+    _placeholders(value.value)
+
+
+def _placeholders(value: str) -> None:
+    """Refuse a slip of the pen; what is like no placeholder may be meant as it is."""
+    for name in names_in(value):
+        meant = None if name in PLACEHOLDERS else close_to(name, PLACEHOLDERS)
+        if meant is not None:
+            raise ValueError(f"%{name}% is not known; did you mean %{meant}%?")
 
 
 def _headers(value: Mapping[str, Secret]) -> None:
@@ -78,7 +90,7 @@ class GatewaySettings:
         "What the body is: values are escaped for it, and ``Content-Type`` says it.",
         Format.FORM,
     )
-    body: str = option("The body; none with ``GET``.", "")
+    body: str = option("The body; none with ``GET``.", "", check=_placeholders)
     expect: str | None = option(
         "A regular expression that is found in the answer if the message was taken; "
         "for gateways that answer 200 whatever happens.",

@@ -1,9 +1,12 @@
 """The words of a medium: which files, or our own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from mxisd.errors import ConfigError
+from attrs import frozen
+
+from mxisd.errors import ConfigError, Problem
 from mxisd.model.identifiers import UserId
 from mxisd.model.messages import MessageFiles
 from mxisd.model.notices import (
@@ -15,10 +18,12 @@ from mxisd.model.notices import (
 )
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import EMAIL, ThreePid
-from mxisd.notify.engines import TemplateFailed
+from mxisd.notify.engines import JINJA_NAMES, TemplateFailed, all_of
 from mxisd.notify.facts import Circumstances, Facts, facts
 from mxisd.notify.own_words import OWN_WORDS, OwnMail, OwnShortText
+from mxisd.notify.proofreading import Names, flaws
 from mxisd.notify.wording import (
+    InParts,
     Translated,
     Wording,
     mail_file,
@@ -64,18 +69,62 @@ def wordings(
 
     :param files: By type of notice; ``None`` for our own words.
     :param path: The section that the templates are in.
-    :raise ConfigError: If one cannot be used.
+    :raise ConfigError: With all that cannot be used.
     """
+    problems = [each.problem for each in proofread(files, about, path) if each.is_error]
     found = {}
-    for sample in _SAMPLES:
-        kind = type(sample)
-        if kind in files:
-            try:
-                found[kind] = _wording(medium, OWN_WORDS[kind], files[kind])
-                _try(found[kind], facts(sample, about))
-            except TemplateFailed as error:
-                raise ConfigError.at(f"{path}.{KEYS[kind]}", str(error)) from error
+    for sample in _sent(files):
+        kind, place = type(sample), _place(path, sample)
+        if any(each.path.startswith(place) for each in problems):
+            continue
+        try:
+            found[kind] = _wording(medium, OWN_WORDS[kind], files[kind])
+            _try(found[kind], facts(sample, about))
+        except TemplateFailed as error:
+            problems += [
+                Problem(_join(place, each.key), str(each)) for each in error.each
+            ]
+    if problems:
+        raise ConfigError(problems)
     return found
+
+
+@frozen
+class Remark:
+    """Something about a template; an error, or worth a warning."""
+
+    problem: Problem
+    is_error: bool
+
+
+def proofread(
+    files: Mapping[type, str | MessageFiles | None], about: Circumstances, path: str
+) -> Iterator[Remark]:
+    """
+    Look for names in templates that nothing is put in for.
+
+    :param files: As for :func:`wordings`, like ``path``.
+    """
+    known = {type(each): set(facts(each, about)) for each in _SAMPLES}
+    anywhere = set[str]().union(*known.values(), JINJA_NAMES)
+    for sample in _sent(files):
+        is_open = isinstance(sample, InviteNotice)
+        names = Names(known[type(sample)], anywhere, is_open)
+        for flaw in flaws(files[type(sample)], names):
+            key = _join(_place(path, sample), flaw.key)
+            yield Remark(Problem(key, flaw.text), flaw.is_error)
+
+
+def _sent(files: Mapping[type, Any]) -> Iterator[Notice]:
+    return (each for each in _SAMPLES if type(each) in files)
+
+
+def _place(path: str, sample: Notice) -> str:
+    return f"{path}.{KEYS[type(sample)]}"
+
+
+def _join(path: str, key: str) -> str:
+    return ".".join(filter(None, (path, key)))
 
 
 def _wording(medium: str, name: str, files: str | MessageFiles | None) -> Wording:
@@ -87,6 +136,8 @@ def _wording(medium: str, name: str, files: str | MessageFiles | None) -> Wordin
 
 
 def _try(wording: Wording, values: Facts) -> None:
-    versions = wording.versions if isinstance(wording, Translated) else ()
-    for languages in ((), *((each,) for each in versions)):
-        wording(values, languages)
+    versions = wording.versions if isinstance(wording, Translated | InParts) else ()
+    all_of(
+        partial(wording, values, languages)
+        for languages in ((), *((each,) for each in versions))
+    )

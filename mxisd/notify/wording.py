@@ -4,21 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from email import message_from_string
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from attrs import frozen
 
 from mxisd.notify.engines import (
-    JINJA_SUFFIX,
     Place,
     TemplateFailed,
     Write,
+    all_of,
+    part_of,
     template,
 )
 from mxisd.notify.facts import Facts
-from mxisd.notify.languages import choice, translations
+from mxisd.notify.languages import choice
 from mxisd.notify.mail import POLICY, is_ours, put_text
+from mxisd.notify.template_files import files_beside, in_file, source_of
 
 
 @frozen(kw_only=True)
@@ -35,6 +38,10 @@ class Words:
     html: str | None = None
     mail: EmailMessage | None = None
     language: str | None = None
+
+
+Version = Callable[[Facts], Words]
+"""Puts facts into words, in one language."""
 
 
 class Wording(Protocol):
@@ -57,8 +64,8 @@ class Translated:
     :ivar default: For everybody else.
     """
 
-    versions: Mapping[str, Callable[[Facts], Words]]
-    default: Callable[[Facts], Words]
+    versions: Mapping[str, Version]
+    default: Version
 
     def __call__(self, facts: Facts, languages: Sequence[str]) -> Words:
         """Write."""
@@ -86,66 +93,101 @@ def mail_file(path: str) -> Wording:
     return _translated(path, _read_mail)
 
 
-def parts(subject: str, text: str | None, html: str | None, own: Wording) -> Wording:
+def parts(subject: str, text: str | None, html: str | None, own: Wording) -> "InParts":
     """
     Take the words of an e-mail from files of their own, and their translations.
 
     :param own: Has the subject if there is none.
     :raise TemplateFailed: If a file cannot be used.
     """
-    write_subject = template(subject, Place.HEADER, is_jinja=False)
-    write_text = _translated(text, _read_text) if text else None
-    write_html = _translated(html, _read_html) if html else None
-
-    def write(facts: Facts, languages: Sequence[str]) -> Words:
-        said = write_subject(facts) or own(facts, languages).subject
-        return Words(
-            subject=said,
-            text=write_text(facts, languages).text if write_text else "",
-            html=write_html(facts, languages).html if write_html else None,
+    write_text, write_html = all_of(
+        (
+            partial(_translated_part, "body.text", text, _read_text),
+            partial(_translated_part, "body.html", html, _read_html),
         )
+    )
+    write_subject = template(subject, Place.HEADER, is_jinja=False)
+    return InParts(write_subject, write_text, write_html, own)
 
-    return write
+
+def _translated_part(
+    key: str, path: str | None, read: Callable[[Path], Version]
+) -> Translated | None:
+    with part_of(key):
+        return _translated(path, read) if path else None
 
 
-def _translated(
-    path: str, read: Callable[[Path], Callable[[Facts], Words]]
-) -> Translated:
+@frozen
+class InParts:
+    """
+    A message whose subject and texts have places of their own.
+
+    :ivar own: Has the subject if there is none.
+    """
+
+    subject: Write
+    text: Translated | None
+    html: Translated | None
+    own: Wording
+
+    @property
+    def versions(self) -> frozenset[str]:
+        """The languages that a text is in."""
+        texts = (each for each in (self.text, self.html) if each is not None)
+        return frozenset(language for each in texts for language in each.versions)
+
+    def __call__(self, facts: Facts, languages: Sequence[str]) -> Words:
+        """Write."""
+        subject = self.subject(facts) or self.own(facts, languages).subject
+        with part_of("body.text"):
+            text = "" if self.text is None else self.text(facts, languages).text
+        with part_of("body.html"):
+            html = None if self.html is None else self.html(facts, languages).html
+        return Words(subject=subject, text=text, html=html)
+
+
+def _translated(path: str, read: Callable[[Path], Version]) -> Translated:
     file = Path(path)
-    try:
-        found = translations(file)
-    except OSError as error:
-        raise TemplateFailed(f"cannot be read: {error}") from error
-    versions = {language: read(each) for language, each in found.items()}
-    return Translated(versions, read(file))
-
-
-def _source(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise TemplateFailed(f"cannot be read: {error}") from error
+    found = {"": file, **files_beside(file)}
+    made = all_of(partial(read, each) for each in found.values())
+    versions = dict(zip(found, made, strict=True))
+    return Translated(versions, versions.pop(""))
 
 
 def _compiled(file: Path, place: Place) -> Write:
-    return template(_source(file), place, is_jinja=file.suffix == JINJA_SUFFIX)
+    return in_file(file, source_of(file), place, 0)
 
 
-def _read_text(file: Path) -> Callable[[Facts], Words]:
+def _read_text(file: Path) -> Version:
     write = _compiled(file, Place.TEXT)
     return lambda facts: Words(text=write(facts).strip())
 
 
-def _read_html(file: Path) -> Callable[[Facts], Words]:
+def _read_html(file: Path) -> Version:
     write = _compiled(file, Place.HTML)
     return lambda facts: Words(html=write(facts))
 
 
-def _read_mail(file: Path) -> Callable[[Facts], Words]:
+def _read_mail(file: Path) -> Version:
     # Parsed before values come into it: no value can be a header, or a part.
-    source = message_from_string(_source(file).lstrip("\ufeff\r\n"), policy=POLICY)
+    text = source_of(file)
+    source = message_from_string(text.lstrip("\ufeff\r\n"), policy=POLICY)
     assert isinstance(source, EmailMessage)
-    return MailTemplate.of(source, is_jinja=file.suffix == JINJA_SUFFIX)
+    try:
+        return MailTemplate.of(source, partial(_part, file, text))
+    except NoMail as error:
+        raise error.within(file) from error
+
+
+def _part(file: Path, whole: str, part: str, place: Place) -> Write:
+    start = whole.find(part)
+    # What is encoded, or folded, is not found as it is.
+    lines_above = None if start < 0 else whole.count("\n", 0, start)
+    return in_file(file, part, place, lines_above)
+
+
+class NoMail(TemplateFailed):
+    """A file is no e-mail."""
 
 
 @frozen
@@ -163,24 +205,28 @@ class MailTemplate:
     bodies: Mapping[int, Write]
 
     @classmethod
-    def of(cls, source: EmailMessage, *, is_jinja: bool) -> "MailTemplate":
+    def of(
+        cls, source: EmailMessage, make: Callable[[str, Place], Write]
+    ) -> "MailTemplate":
         """
         Take an e-mail apart.
 
-        :raise TemplateFailed: If a text is no template, or there is none.
+        :param make: Makes a template of a text.
+        :raise NoMail: If there is nothing in it to be sent.
+        :raise TemplateFailed: If a text is no template.
         """
         headers = {
-            name: template(str(value), _header_place(name), is_jinja=is_jinja)
+            name: make(str(value), _header_place(name))
             for name, value in source.items()
             if not is_ours(name)
         }
         bodies = {
-            index: template(_decoded(part), _place(part), is_jinja=is_jinja)
+            index: make(_decoded(part), _place(part))
             for index, part in enumerate(source.walk())
             if _is_body(part)
         }
         if not headers or not bodies:
-            raise TemplateFailed("is no e-mail: headers, an empty line, and text")
+            raise NoMail("is no e-mail: headers, an empty line, and text")
         _strip(source)
         return cls(source, headers, bodies)
 

@@ -107,6 +107,12 @@ class CheckTests(SynchronousTestCase):
         )
         self.assertEqual(found.public_url, "https://id.example.org/base")
 
+    def test_placeholders_that_are_none(self) -> None:
+        """They would be part of the name of a host."""
+        for url in ("https://%SERVR_NAME%", "https://%SERVER_NAME%/%DOMAIN%"):
+            found = wrong(server={"publicUrl": url})
+            self.assertEqual(found, ["server.publicUrl"], url)
+
     def test_numbers(self) -> None:
         """Ports, lengths and times have bounds."""
         for section, values in (

@@ -335,8 +335,15 @@ class HttpGatewayTests(GatewayTestCase):
             ({"body": "{'to': %NUMBER%"}, "body"),
             ({"method": "GET"}, "body"),
             ({"format": "yaml"}, "format"),
+            ({"url": "https://x.example/%NUMBR%"}, "url"),
+            ({"body": '{"to": "%NUMBER%", "text": "%TXT%"}'}, "body"),
         ):
             self.assertEqual(self.problems(**section), [path])
+
+    def test_what_only_looks_like_a_placeholder(self) -> None:
+        """Escapes of URLs, for one, stay as they are."""
+        asked = self.send(url="https://gateway.example.net/%C3%A9/%NUMBER%")
+        self.assertEqual(asked.path, "/%C3%A9/%2B15550101")
 
     @given(st.sampled_from(HOSTILE) | st.text(max_size=50))
     def test_whatever_is_said(self, text: str) -> None:

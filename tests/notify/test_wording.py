@@ -16,7 +16,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import ConfigError
 from mxisd.model.messages import MessageFiles
-from mxisd.model.notices import SPACE, InviteNotice, ValidationNotice
+from mxisd.model.notices import (
+    SPACE,
+    InviteNotice,
+    UnbindNotice,
+    ValidationNotice,
+)
 from mxisd.notify.engines import TemplateFailed
 from mxisd.notify.facts import Facts, facts
 from mxisd.notify.mail import Envelope, finished, new_mail
@@ -551,6 +556,60 @@ class OtherFilesTests(FileTestCase):
                 wordings(medium, {ValidationNotice: name}, ABOUT, path)
             (problem,) = caught.exception.problems
             self.assertEqual(problem.path, f"{path}.{key}")
+
+    def test_all_that_cannot_be_used_is_told_at_once(self) -> None:
+        """By key and file: also of a folder that is not there, and of translations."""
+        lost = self.folder / "no" / "folder.eml"
+        self.file("a.de.txt.j2", "{% if %}")
+        parts_of = MessageFiles("", str(lost), self.file("a.txt.j2", "{{ "))
+        files: Any = {ValidationNotice: str(lost), UnbindNotice: parts_of}
+        with self.assertRaises(ConfigError) as caught:
+            wordings("email", files, ABOUT, "t")
+        found = [(each.path, each.text) for each in caught.exception.problems]
+        place = "t.session.unbind.notification"
+        self.assertEqual(
+            [path for path, _ in found],
+            ["t.session.validation", f"{place}.body.text", *[f"{place}.body.html"] * 2],
+        )
+        for (_, text), file in zip(
+            found,
+            (lost, lost, self.folder / "a.txt.j2", self.folder / "a.de.txt.j2"),
+            strict=True,
+        ):
+            self.assertTrue(text.startswith(str(file)), text)
+
+    def test_what_jinja_chokes_on(self) -> None:
+        """Whatever Python raises is a line with the file's own line, and no value."""
+        for text, word in (
+            ("{{ facts['x']['y'] }}", "UndefinedError"),
+            ("{{ '%(a)s' | format(b=1) }}", "KeyError"),
+            ("{{ '{}'.format() }}", "IndexError"),
+            ("{{ '{0.x}'.format(1) }}", "UndefinedError"),
+            ("{% include 'x' %}", "TypeError"),
+            ("{{ recipient_address | nothing }}", "is no template: No filter"),
+            ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
+            ("{{ {}[recipient_address] }}", "has no attribute '…'"),
+            ("{{ (1, 2) + recipient_address }}", "TypeError"),
+            ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ):
+            name = self.file("a.eml.j2", f"Subject: x\n\nHi\n\n{text}\n")
+            with self.assertRaises(ConfigError, msg=text) as caught:
+                wordings("email", {ValidationNotice: name}, ABOUT, "t")
+            (problem,) = caught.exception.problems
+            self.assertTrue(problem.text.startswith(f"{name}, line 5: "), problem.text)
+            self.assertIn(word, problem.text)
+            self.assertNotIn("bob@", problem.text)
+
+    def test_translations_of_parts_are_tried(self) -> None:
+        """So one that cannot be filled in is found out at the start."""
+        text = self.file("a.txt.j2", "Hi")
+        self.file("a.de.txt.j2", "{{ 1 / 0 }}")
+        files: Any = {ValidationNotice: MessageFiles("x", text, None)}
+        with self.assertRaises(ConfigError) as caught:
+            wordings("email", files, ABOUT, "t")
+        (problem,) = caught.exception.problems
+        self.assertEqual(problem.path, "t.session.validation.body.text")
+        self.assertIn("a.de.txt.j2, line 1: ", problem.text)
 
     def test_choosing(self) -> None:
         """Our words where there is no file; what is not sent has none."""
