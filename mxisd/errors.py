@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 
 class MxisdError(Exception):
@@ -252,6 +252,15 @@ class ConfigError(MxisdError):
         """
         super().__init__("; ".join(f"{p.path}: {p.text}" for p in problems))
         self.problems = tuple(problems)
+
+    def below(self, section: str) -> "ConfigError":
+        """The same, as whoever has the section around sees it."""
+        return ConfigError(
+            [
+                evolve(each, path=".".join(filter(None, (section, each.path))))
+                for each in self.problems
+            ]
+        )
 
     @classmethod
     def at(cls, path: str, text: str) -> "ConfigError":

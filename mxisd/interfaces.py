@@ -209,7 +209,11 @@ class IStoreFactory(IPlugin):
         """
         Make the store. Connections are opened by its service or at the first question.
 
+        Files that the section names are read here, so that ``--check-config``, which
+        makes stores as a start does, finds what is wrong with them. Nothing is changed.
+
         :param settings: What :meth:`parse` returned.
+        :raise ConfigError: With paths relative to the section.
         """
 
 
@@ -241,7 +245,9 @@ class IMessageSenderFactory(IPlugin):
 
     def build(settings: Any, tools: Tools) -> IMessageSender:
         """
-        Make the sender. Connections are opened when there is a message.
+        Make the sender. Connections are opened when there is a message; files that
+        the section names are read here.
 
         :param settings: What :meth:`parse` returned.
+        :raise ConfigError: With paths relative to the section.
         """

@@ -2,16 +2,20 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import evolve
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
+    LogEvent,
     Logger,
     LogLevel,
     LogLevelFilterPredicate,
+    formatEvent,
+    globalLogPublisher,
     textFileLogObserver,
 )
 from twisted.python.logfile import LogFile
@@ -118,3 +122,20 @@ def reopen(output: Any) -> None:
         log.warn("the log file cannot be opened anew: {error}", error=error)
     else:
         log.info("The log file has been opened anew")
+
+
+@contextmanager
+def logged_warnings() -> Iterator[list[str]]:
+    """Take down what is logged meanwhile as a warning, or as worse."""
+    lines: list[str] = []
+
+    def note(event: LogEvent) -> None:
+        if event.get("log_level", LogLevel.debug) >= LogLevel.warn:
+            lines.append(formatEvent(event))
+
+    observer: Any = note
+    globalLogPublisher.addObserver(observer)
+    try:
+        yield lines
+    finally:
+        globalLogPublisher.removeObserver(observer)

@@ -27,6 +27,11 @@ FAILED = b"1 the server did not start"
 """What a daemon tells the process that waits for it: 1 is for failure."""
 
 
+ROOT = 0
+AS_ROOT = (
+    "the server runs as root, which it has no need of: give it a user of its own, by "
+    "User= in a systemd unit or --uid and --gid of twistd"
+)
 NOT_ANOTHER_USER = "--uid, --gid: the server may not become that user"
 
 log = Logger()
@@ -138,6 +143,28 @@ class Root(MultiService):
             raise
         finally:
             globalLogPublisher.removeObserver(observer)
+
+
+class UserService(Service):
+    """
+    Warns of a server that is root.
+
+    When it starts, twistd has become the user that ``--uid`` names.
+    """
+
+    def __init__(self, user_id: Callable[[], int] = os.geteuid) -> None:
+        """
+        Look later.
+
+        :param user_id: Whose the process is.
+        """
+        self._user_id = user_id
+
+    def startService(self) -> None:
+        """Look."""
+        super().startService()
+        if self._user_id() == ROOT:
+            log.warn(AS_ROOT)
 
 
 class SignalsService(Service):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -16,6 +16,8 @@ from twisted.python import usage
 import twisted
 from mxisd import __version__
 from mxisd.assembly import assemble
+from mxisd.assembly.parts import Parts
+from mxisd.assembly.survey import survey
 from mxisd.config.dump import dump
 from mxisd.config.loader import Loaded, load
 from mxisd.config.sections import Config
@@ -26,11 +28,12 @@ from mxisd.logs import (
     is_shown,
     log_observer,
     log_output,
+    logged_warnings,
     reopen,
     with_level_of,
 )
 from mxisd.plugins import find_factories, find_senders, log_problem
-from mxisd.root import Root, SignalsService, Terminal
+from mxisd.root import AS_ROOT, ROOT, Root, SignalsService, Terminal, UserService
 from mxisd.selfcheck import problems_of_stores
 from mxisd.services import NamesService
 
@@ -52,8 +55,8 @@ class Options(usage.Options):
         ["dump-config", None, "Print the effective configuration, and exit."],
     ]
 
-    config: Config
-    factories: Mapping[str, IStoreFactory]
+    parts: Parts
+    place: "_Place"
 
     def opt_version(self) -> NoReturn:
         """Print the version, and exit."""
@@ -63,20 +66,42 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Read the configuration; what is wrong with it is printed, a line each."""
         path = self["config"] or _default_file()
-        self.factories = find_factories(_tell)
-        loaded = _load(path, self.factories)
-        _report(path, "warning: ", loaded.warnings)
+        factories = find_factories(_tell)
+        loaded = _load(path, factories)
+        self.place = _Place(path, loaded)
+        self.place.warn(loaded.warnings)
         if self["dump-config"]:
             print(dump(loaded.config), end="")
             raise SystemExit(0)
         if self["connect"] and not self["check-config"]:
             raise usage.UsageError("--connect goes with --check-config")
         if self["check-config"]:
-            if self["connect"]:
-                _connect(path, loaded.config, self.factories)
-            print(f"{path}: good")
-            raise SystemExit(0)
-        self.config = loaded.config
+            self._check(loaded.config, factories)
+        from twisted.internet import reactor  # noqa: PLC0415
+
+        found = survey(loaded.config, factories, reactor)
+        self.place.refuse_if(found.problems)
+        for each in found.warnings:
+            log.warn("{key}: {problem}", key=each.path, problem=each.text)
+        self.parts = found.parts
+
+    def _check(
+        self, config: Config, factories: Mapping[str, IStoreFactory]
+    ) -> NoReturn:
+        """Look at what the start would look at, and exit."""
+        from twisted.internet import reactor  # noqa: PLC0415
+
+        with logged_warnings() as logged:
+            found = survey(config, factories, reactor)
+        becomes_another = self.parent is not None and self.parent["uid"] is not None
+        if os.geteuid() == ROOT and not becomes_another:
+            logged.append(AS_ROOT)
+        self.place.warn([*found.warnings, *(Problem("", text) for text in logged)])
+        self.place.refuse_if(found.problems)
+        if self["connect"]:
+            _connect(self.place, config, factories)
+        print(f"{self.place.path}: good")
+        raise SystemExit(0)
 
 
 def makeService(options: Options) -> IService:
@@ -95,13 +120,14 @@ def makeService(options: Options) -> IService:
     )
     root = Root()
     try:
-        server = assemble(options.config, options.factories, reactor)
+        server = assemble(options.parts)
     except ConfigError as error:
-        _refuse("mxisd", error.problems)
+        options.place.refuse(error.problems)
     except RecordsUnavailable as error:
-        _refuse("mxisd", [Problem("storage", str(error))])
+        options.place.refuse([Problem("storage", str(error))])
     if options.parent is not None and "logfile" in options.parent:
-        _join(root, options.config, options.parent, reactor)
+        _join(root, options.parts.config, options.parent, reactor)
+    UserService().setServiceParent(root)
     server.setServiceParent(root)
     return root
 
@@ -114,11 +140,19 @@ def _join(root: Root, config: Config, twistd: Mapping[str, Any], reactor: Any) -
     has_own_log = not twistd.get("syslog") and not twistd.get("logger")
     has_shown_log = has_own_log and is_shown(twistd)
     root.terminal = Terminal(twistd, has_log=has_shown_log)
-    output = log_output(twistd) if has_own_log else None
+    output = _opened_log(twistd) if has_own_log else None
     if has_own_log:
         root.log_observer = log_observer(config.logging, output)
     signals = SignalsService(lambda: reopen(output), reactor)
     signals.setServiceParent(root)
+
+
+def _opened_log(twistd: Mapping[str, Any]) -> Any:
+    try:
+        return log_output(twistd)
+    except OSError as error:
+        text = f"cannot be written: {error.filename}: {error.strerror}"
+        _refuse("mxisd", [Problem("--logfile", text)])
 
 
 def configuration(path: str | None) -> Config:
@@ -156,7 +190,34 @@ def _load(path: str, factories: Mapping[str, IStoreFactory]) -> Loaded:
         _refuse(path, error.problems)
 
 
-def _connect(path: str, config: Config, factories: Mapping[str, IStoreFactory]) -> None:
+@frozen
+class _Place:
+    """
+    The configuration file, for whoever has something to say about it.
+
+    :ivar loaded: What it says; the lines of its keys.
+    """
+
+    path: str
+    loaded: Loaded
+
+    def warn(self, problems: Sequence[Problem]) -> None:
+        """Print warnings."""
+        _report(self.path, "warning: ", self.loaded.in_order(problems))
+
+    def refuse(self, problems: Sequence[Problem]) -> NoReturn:
+        """Print problems, and exit."""
+        _refuse(self.path, self.loaded.in_order(problems))
+
+    def refuse_if(self, problems: Sequence[Problem]) -> None:
+        """The same, if there are any."""
+        if problems:
+            self.refuse(problems)
+
+
+def _connect(
+    place: _Place, config: Config, factories: Mapping[str, IStoreFactory]
+) -> None:
     from twisted.internet import reactor  # noqa: PLC0415
 
     outcome: list[Sequence[Problem]] = []
@@ -176,8 +237,9 @@ def _connect(path: str, config: Config, factories: Mapping[str, IStoreFactory]) 
 
     reactor.callWhenRunning(run)
     reactor.run()
-    if not outcome or outcome[0]:
-        _refuse(path, outcome[0] if outcome else [])
+    if not outcome:
+        place.refuse([])
+    place.refuse_if(outcome[0])
 
 
 def _tell(problem: Problem) -> None:
@@ -194,4 +256,5 @@ def _refuse(path: str, problems: Sequence[Problem]) -> NoReturn:
 def _report(path: str, kind: str, problems: Sequence[Problem]) -> None:
     for problem in problems:
         place = path if problem.line is None else f"{path}:{problem.line}"
-        print(f"{place}: {kind}{problem.path}: {problem.text}", file=sys.stderr)
+        text = ": ".join(filter(None, (problem.path, problem.text)))
+        print(f"{place}: {kind}{text}", file=sys.stderr)

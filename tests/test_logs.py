@@ -14,6 +14,7 @@ from mxisd.logs import (
     is_shown,
     log_observer,
     log_output,
+    logged_warnings,
     reopen,
     with_level_of,
 )
@@ -129,6 +130,21 @@ class OutputTests(SynchronousTestCase):
         reopen(sys.stdout)
         reopen(None)
         self.assertFalse(sys.stdout.closed)
+
+
+class WarningsTests(SynchronousTestCase):
+    """What a check shows of what is logged."""
+
+    def test_warnings_and_worse(self) -> None:
+        """As lines, and only of what happens meanwhile."""
+        logger = Logger(namespace="mxisd.features")
+        logger.warn("before")
+        with logged_warnings() as lines:
+            for level in LogLevel.iterconstants():
+                if level is not LogLevel.error:
+                    logger.emit(level, "it is {word}", word=level.name)
+        logger.warn("after")
+        self.assertEqual(lines, ["it is warn", "it is critical"])
 
 
 class EnvironmentTests(SynchronousTestCase):

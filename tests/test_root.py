@@ -8,11 +8,17 @@ from typing import Any
 
 from twisted.application.service import Application, Service
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, Logger
+from twisted.logger import (
+    ILogObserver,
+    Logger,
+    LogLevel,
+    capturedLogs,
+    formatEvent,
+)
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mxisd.root import SIGNALS, Root, SignalsService, Terminal
+from mxisd.root import SIGNALS, Root, SignalsService, Terminal, UserService
 
 log = Logger()
 
@@ -121,6 +127,24 @@ class RootTests(SynchronousTestCase):
         root.log_observer = observer
         root.setServiceParent(application)
         self.assertIs(application.getComponent(ILogObserver), observer)
+
+
+class UserTests(SynchronousTestCase):
+    """Whose the process is."""
+
+    def test_root(self) -> None:
+        """It is warned of once, when it has become who it will be; others are not."""
+        service = UserService(lambda: 0)
+        with capturedLogs() as events:
+            service.privilegedStartService()
+            self.assertEqual(events, [])
+            service.startService()
+        (event,) = events
+        self.assertEqual(event["log_level"], LogLevel.warn)
+        self.assertIn("runs as root", formatEvent(event))
+        with capturedLogs() as events:
+            UserService(lambda: 1000).startService()
+        self.assertEqual(events, [])
 
 
 class SignalsTests(SynchronousTestCase):

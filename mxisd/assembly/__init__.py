@@ -1,22 +1,21 @@
 """
 The composition root: a configuration and a reactor become a server.
 
-Everything is made here, once, and handed to whoever needs it.
+Everything is made here, once, and handed to whoever needs it: first what changes
+nothing anywhere (:func:`mxisd.assembly.survey.survey`), then the rest.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, succeed
 
 from mxisd.assembly.base import Base, make_base
 from mxisd.assembly.lookup import make_hashes
+from mxisd.assembly.parts import Parts
 from mxisd.assembly.site import make_site
 from mxisd.assembly.stores import NamedStore, guarded_stores
-from mxisd.config.sections import Config
 from mxisd.features.hash_index import HashIndex, NoHashes
-from mxisd.interfaces import IStoreFactory
 from mxisd.services import (
     HashIndexService,
     ListeningService,
@@ -26,18 +25,15 @@ from mxisd.services import (
 from mxisd.web.site import IdentitySite
 
 
-def assemble(
-    config: Config, factories: Mapping[str, IStoreFactory], reactor: Any
-) -> IService:
+def assemble(parts: Parts) -> IService:
     """
     Make the server; nothing listens yet.
 
-    :param factories: The ones that the configuration was read with, by store type.
-    :raise ConfigError: If keys, certificates or a store cannot be had as configured.
+    :raise ConfigError: If the key store cannot be opened or made.
     :raise RecordsUnavailable: If our own tables cannot be opened.
     """
-    base = make_base(config, reactor)
-    stores = guarded_stores(base, factories)
+    base = make_base(parts)
+    stores = guarded_stores(base, parts.stores)
     hashes = make_hashes(base, stores)
     site = make_site(base, stores, hashes)
     return _services(base, stores, hashes, site)

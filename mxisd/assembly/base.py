@@ -6,8 +6,7 @@ from typing import Any
 from attrs import frozen
 
 from mxisd import __version__
-from mxisd.assembly.messages import make_notifier
-from mxisd.assembly.reaching import make_reaching
+from mxisd.assembly.parts import Parts
 from mxisd.background import BackgroundTasks
 from mxisd.config.sections import Config
 from mxisd.drivers.http import HttpClients, http_clients
@@ -18,6 +17,7 @@ from mxisd.records.database import Database
 from mxisd.records.key_files import open_key_ring
 from mxisd.records.sqlite import SqliteRecords
 from mxisd.remote.federation import Federation
+from mxisd.web.pages import OwnPages
 
 
 @frozen(kw_only=True)
@@ -40,6 +40,7 @@ class Base:
     delivery_federation: Federation
     key_ring: IKeyRing
     notifier: INotifier
+    pages: OwnPages
 
     @property
     def database(self) -> Database:
@@ -47,16 +48,15 @@ class Base:
         return self.records.database
 
 
-def make_base(config: Config, reactor: Any) -> Base:
-    """Make it."""
-    random = SystemRandom()
-    reaching = make_reaching(config, clients(config, reactor), random, reactor)
+def make_base(parts: Parts) -> Base:
+    """Make it: from here on, files are made and changed."""
+    config, reactor, reaching = parts.config, parts.reactor, parts.reaching
     database = config.storage.provider.sqlite.database
     now = reactor.seconds()
     return Base(
         config=config,
         reactor=reactor,
-        random=random,
+        random=parts.random,
         background=BackgroundTasks(reactor),
         portions=Portions(reactor),
         records=SqliteRecords(database, reactor.callFromThread, served_since=now),
@@ -64,9 +64,10 @@ def make_base(config: Config, reactor: Any) -> Base:
         federation=reaching.for_requests,
         delivery_federation=reaching.for_deliveries,
         key_ring=open_key_ring(
-            config.key.path, config.server_name, random, int(now * 1000)
+            config.key.path, config.server_name, parts.random, int(now * 1000)
         ),
-        notifier=make_notifier(config, reaching.http, random, reactor),
+        notifier=parts.notifier,
+        pages=parts.pages,
     )
 
 

@@ -1,12 +1,12 @@
 """Lookups: the index of hashes, its pepper, and the feature in front of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from attrs import frozen
 from twisted.logger import Logger
 
 from mxisd.assembly.base import Base
+from mxisd.assembly.places import hash_folder
 from mxisd.assembly.stores import NamedStore, resolver
 from mxisd.config.lookups import RotationPolicy
 from mxisd.config.sections import Config, LogLevel
@@ -38,7 +38,8 @@ def make_hashes(base: Base, stores: Sequence[NamedStore]) -> HashIndex | NoHashe
         if each.store.associations is not None
     }
     log.info("Found by hash: {names}", names=", ".join(sources) or "bindings only")
-    files = HashFiles(_hash_folder(base), base.reactor)
+    folder = hash_folder(base.config) or base.records.folder / "hashes"
+    files = HashFiles(folder, base.reactor)
     return HashIndex(
         _pepper_policy(base.config),
         Sources(sources, files, base.reactor),
@@ -59,14 +60,6 @@ def _pepper_policy(config: Config) -> PepperPolicy:
         max_age_ms=int(settings.delay * 1000) if by_age else None,
         max_lookups=None if by_age else settings.requests,
     )
-
-
-def _hash_folder(base: Base) -> Path:
-    configured = base.config.hashing.directory
-    if configured is None:
-        return base.records.folder / "hashes"
-    # A daemon may change its folder.
-    return Path(configured).absolute()
 
 
 class _KeptBindings(BindingRecords):

@@ -1,7 +1,6 @@
 """The features behind the HTTP API, and its settings."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -24,7 +23,6 @@ from mxisd.assembly.validation import make_validation
 from mxisd.config.admin import AdminSection
 from mxisd.config.sections import Config
 from mxisd.drivers.descriptors import descriptor_limit
-from mxisd.errors import ConfigError
 from mxisd.features.hash_index import HashIndex, NoHashes
 from mxisd.features.health import Health
 from mxisd.records.health import RecordsHealth
@@ -39,8 +37,6 @@ from mxisd.web.routes import Doors
 from mxisd.web.site import Features, IdentitySite, WebSettings, build_site
 
 PURGE_SECONDS = 3600
-BUILT_IN = "classpath:"
-"""What mxisd's own pages begin with in old configurations."""
 
 
 def make_site(
@@ -48,7 +44,7 @@ def make_site(
 ) -> IdentitySite:
     """Make everything that is served."""
     return build_site(
-        _settings(base.config, base.reactor),
+        _settings(base.config, base.pages, base.reactor),
         _features(base, stores, hashes),
         base.background.shield,
         base.random,
@@ -93,7 +89,7 @@ def _health(
     return Health(records, guards, hashes.unlisted, hashes.is_well)
 
 
-def _settings(config: Config, clock: IReactorTime) -> WebSettings:
+def _settings(config: Config, pages: OwnPages, clock: IReactorTime) -> WebSettings:
     return WebSettings(
         doors=_doors(config),
         operators=_operators(config.admin, clock),
@@ -104,7 +100,7 @@ def _settings(config: Config, clock: IReactorTime) -> WebSettings:
         public_url=config.public_url,
         service_name=service_name(config),
         asks_first=config.view.session.on_token_submit.confirm,
-        pages=_pages(config),
+        pages=pages,
         max_connections=_max_connections(),
     )
 
@@ -128,20 +124,3 @@ def _operators(section: AdminSection, clock: IReactorTime) -> Operators | None:
     if section.token is None:
         return None
     return Operators(section.token, section.allowed_cidr, clock)
-
-
-def _pages(config: Config) -> OwnPages:
-    section = config.view.session.on_token_submit
-    return OwnPages(
-        _page("success", section.success), _page("failure", section.failure)
-    )
-
-
-def _page(key: str, path: str | None) -> bytes | None:
-    if not path or path.startswith(BUILT_IN):
-        return None
-    try:
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        place = f"view.session.onTokenSubmit.{key}"
-        raise ConfigError.at(place, f"cannot be read: {error}") from error

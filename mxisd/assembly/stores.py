@@ -6,8 +6,9 @@ from typing import Any
 from attrs import frozen
 
 from mxisd.assembly.base import Base, clients
-from mxisd.config.sections import Config
+from mxisd.config.sections import Config, StoreEntry
 from mxisd.drivers.http import HttpClients
+from mxisd.errors import ConfigError
 from mxisd.interfaces import IStoreFactory, Store, Tools
 from mxisd.ports import IThreePidResolver
 from mxisd.records.bindings import BindingRecords
@@ -27,13 +28,11 @@ class NamedStore:
     guard: Guard
 
 
-def guarded_stores(
-    base: Base, factories: Mapping[str, IStoreFactory]
-) -> Sequence[NamedStore]:
-    """Make the stores, in their order of priority."""
+def guarded_stores(base: Base, built: Mapping[str, Store]) -> Sequence[NamedStore]:
+    """Guard the stores, in their order of priority."""
     timeout = base.config.lookup.store_timeout
     stores = []
-    for name, store in _built(base.config, factories, base.reactor, base.http):
+    for name, store in built.items():
         guard = Guard(name, base.reactor, base.background, timeout, base.portions)
         stores.append(NamedStore(name, guarded(store, guard), guard))
     return stores
@@ -47,24 +46,35 @@ def build_stores(
 
     :raise ConfigError: If one of them cannot be made.
     """
-    yield from _built(config, factories, reactor, clients(config, reactor))
+    http = clients(config, reactor)
+    for entry in config.stores:
+        try:
+            store = build_store(entry, config, factories, reactor, http)
+        except ConfigError as error:
+            raise error.below(entry.path) from error
+        yield entry.name, store
 
 
-def _built(
+def build_store(
+    entry: StoreEntry,
     config: Config,
     factories: Mapping[str, IStoreFactory],
     reactor: Any,
     http: HttpClients,
-) -> Iterator[tuple[str, Store]]:
-    for entry in config.stores:
-        tools = Tools(
-            name=entry.name,
-            domain=config.matrix.domain,
-            reactor=reactor,
-            http=http.stores,
-            addresses=entry.addresses,
-        )
-        yield entry.name, factories[entry.store_type].build(entry.settings, tools)
+) -> Store:
+    """
+    Make a store.
+
+    :raise ConfigError: With paths relative to its section.
+    """
+    tools = Tools(
+        name=entry.name,
+        domain=config.matrix.domain,
+        reactor=reactor,
+        http=http.stores,
+        addresses=entry.addresses,
+    )
+    return factories[entry.store_type].build(entry.settings, tools)
 
 
 def resolver(

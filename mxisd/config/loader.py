@@ -31,6 +31,11 @@ class Loaded:
 
     config: Config
     warnings: tuple[Problem, ...]
+    document: Document = field(repr=False)
+
+    def in_order(self, problems: Iterable[Problem]) -> list[Problem]:
+        """What was found out later, with the lines of the file, and in their order."""
+        return _in_order(problems, self.document)
 
 
 def load(
@@ -59,7 +64,8 @@ def load(
     problems += document.problems
     if problems or config is None:
         raise ConfigError(_in_order(problems, document))
-    return Loaded(config, tuple(_in_order(loading.warnings, document)))
+    warnings = tuple(_in_order(loading.warnings, document))
+    return Loaded(config, warnings, document)
 
 
 def _in_order(problems: Iterable[Problem], document: Document) -> list[Problem]:

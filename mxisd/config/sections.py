@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mxisd.config.accounts import AccountSection, TermsSection
 from mxisd.config.admin import AdminSection, InternalSection
@@ -257,12 +257,14 @@ class StoreEntry:
     :ivar store_type: The factory's word.
     :ivar settings: What the factory's ``parse`` returned.
     :ivar addresses: How its addresses are read.
+    :ivar path: The section that it stands in.
     """
 
     name: str
     store_type: str
     settings: Any
     addresses: StoredAddresses = StoredAddresses()
+    path: str = field(default="", eq=False)
 
 
 @frozen(kw_only=True)

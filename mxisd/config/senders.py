@@ -37,11 +37,13 @@ class SenderEntry:
 
     :ivar factory: Makes it.
     :ivar settings: What the factory's ``parse`` returned.
+    :ivar path: The section that it stands in.
     """
 
     sender_type: str
     factory: IMessageSenderFactory
     settings: Any
+    path: str
 
 
 @frozen
@@ -67,7 +69,7 @@ class DeclaredSender:
         if not isinstance(values, Mapping):
             raise ConfigError.at("", "must be a section with keys below it")
         settings = factory.parse(Section(values, self.path))
-        return SenderEntry(self.sender_type, factory, settings)
+        return SenderEntry(self.sender_type, factory, settings, self.path)
 
 
 def declared_senders(values: Mapping[str, Any]) -> Iterator[DeclaredSender]:

@@ -88,7 +88,6 @@ class DeclaredStore:
     :ivar path: Where it stands in the file.
     :ivar head: The keys that it has as such.
     :ivar settled: Its own keys.
-    :ivar addresses: How its addresses are read.
     """
 
     path: str
@@ -123,6 +122,7 @@ class DeclaredStore:
             store_type=self.store_type,
             settings=factories[self.store_type].parse(section),
             addresses=addresses,
+            path=self.path,
         )
 
     def unknown_keys(self, factories: Mapping[str, IStoreFactory]) -> list[Problem]:

@@ -1,7 +1,7 @@
 """PEM files for TLS towards servers: whom we trust, and who we are."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -17,8 +17,20 @@ from twisted.internet.ssl import (
 )
 
 from mxisd.drivers.tls import client_context
+from mxisd.errors import ConfigError, Problem
 
 T = TypeVar("T")
+
+
+WANTED = {
+    "caFile": "there are no certificates in it, in PEM",
+    "certificateFile": "there is no certificate in it, in PEM",
+    "keyFile": "there is no key in it, in PEM and without a password",
+}
+
+
+EXPIRED = "has expired"
+NO_PAIR = "is not the key of certificateFile"
 
 
 class UnusableFile(Exception):
@@ -56,6 +68,32 @@ class TlsFiles:
         names = (self.ca_file, self.certificate_file, self.key_file)
         return tuple(_stamp(name) for name in names if name is not None)
 
+    def require(self, section: str = "") -> None:
+        """
+        Read the files, to find out early what is wrong with them.
+
+        A certificate that has expired is let pass: a server shall start in spite of it.
+
+        :param section: Where the keys are, relative to whoever is told.
+        :raise ConfigError: With every file that cannot be used.
+        """
+        problems = [
+            Problem(".".join(filter(None, (section, each.key))), each.problem)
+            for each in self._flaws()
+        ]
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def is_expired(self) -> bool:
+        """
+        Whether our own certificate has expired.
+
+        :raise UnusableFile: If it cannot be read.
+        """
+        chain = self._chain()
+        return bool(chain) and X509.from_cryptography(chain[0]).has_expired()
+
     def context(self) -> SSL.Context:
         """
         Read the files.
@@ -69,16 +107,45 @@ class TlsFiles:
             root = trustRootFromCertificates(found)
         return client_context(CertificateOptions(trustRoot=root, **self._certificate()))
 
-    def _certificate(self) -> dict[str, Any]:
+    def _flaws(self) -> Iterator[UnusableFile]:
+        found = []
+        for read in (self._trusted, self._chain, self._key):
+            try:
+                read()
+            except UnusableFile as error:
+                found.append(error)
+        yield from found
+        if not found and not self._is_pair:
+            yield UnusableFile("keyFile", NO_PAIR)
+
+    def _trusted(self) -> Sequence[X509]:
+        return () if self.ca_file is None else _authorities(self.ca_file)
+
+    def _chain(self) -> Sequence[x509.Certificate]:
+        """Our own certificate, and those behind it."""
         if self.certificate_file is None or self.key_file is None:
+            return ()
+        return _read("certificateFile", self.certificate_file, _certificates)
+
+    def _key(self) -> Any:
+        if self.certificate_file is None or self.key_file is None:
+            return None
+        return _read("keyFile", self.key_file, _key)
+
+    @property
+    def _is_pair(self) -> bool:
+        chain, key = self._chain(), self._key()
+        return not chain or bool(key.public_key() == chain[0].public_key())
+
+    def _certificate(self) -> dict[str, Any]:
+        chain, key = self._chain(), self._key()
+        if not chain:
             return {}
-        chain = _read("certificateFile", self.certificate_file, _certificates)
-        key = _read("keyFile", self.key_file, _key)
         own, *others = [X509.from_cryptography(each) for each in chain]
         if own.has_expired():
-            raise UnusableFile("certificateFile", "has expired")
-        if key.public_key() != chain[0].public_key():
-            raise UnusableFile("keyFile", "is not the key of certificateFile")
+            raise UnusableFile("certificateFile", EXPIRED)
+        if not self._is_pair:
+            raise UnusableFile("keyFile", NO_PAIR)
         return {
             "certificate": own,
             "privateKey": PKey.from_cryptography_key(key),
@@ -111,7 +178,7 @@ def _read(key: str, name: str, parse: Callable[[bytes], T]) -> T:
         with open(name, "rb") as file:
             return parse(file.read())
     except (OSError, ValueError, TypeError) as error:  # TypeError: an encrypted key
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = error.strerror if isinstance(error, OSError) else WANTED[key]
         raise UnusableFile(key, f"cannot be read: {name}: {reason}") from error
 
 

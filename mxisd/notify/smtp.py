@@ -7,6 +7,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from mxisd.drivers.smtp import Encryption, MailFailed, MailServer, send_mail
+from mxisd.drivers.tls_files import TlsFiles
 from mxisd.errors import ConfigError, MessageNotSent
 from mxisd.interfaces import IMessageSender, ISection, Tools
 from mxisd.model.messages import Message
@@ -68,7 +69,12 @@ def parse(section: ISection) -> SmtpSettings:
 
 
 def build(settings: SmtpSettings, tools: Tools) -> IMessageSender:
-    """Make the sender."""
+    """
+    Make the sender.
+
+    :raise ConfigError: If the file of authorities cannot be used.
+    """
+    TlsFiles(ca_file=settings.ca_file).require()
     host = settings.host.strip() or NEAR[0]
     is_safe = settings.tls >= Encryption.START_TLS.value or host in NEAR
     if settings.login and not is_safe:

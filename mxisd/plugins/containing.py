@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-import attrs
 from attrs import frozen
 from twisted.application.service import IService
 from twisted.plugin import CachedPlugin
@@ -124,17 +123,12 @@ class Contained:
         """Judge a section."""
         return self._asked(lambda: self.inner.parse(section))
 
-    def _asked(self, work: Callable[[], T], place: str = "") -> T:
+    def _asked(self, work: Callable[[], T]) -> T:
         try:
             return contained(work)
         except PluginFailed as failed:
             problems = _problems(failed.error) or [self._failure(failed.error)]
-            raise ConfigError(
-                [
-                    attrs.evolve(each, path=".".join(filter(None, (place, each.path))))
-                    for each in problems
-                ]
-            ) from failed.error
+            raise ConfigError(problems) from failed.error
 
     def _failure(self, error: BaseException) -> Problem:
         # Its text may quote the section, passwords included.
@@ -160,7 +154,7 @@ class ContainedFactory(Contained):
     def build(self, settings: Any, tools: Tools) -> Store:
         """Make the store."""
         inner = self.inner
-        return self._asked(lambda: _store(inner.build(settings, tools)), tools.name)
+        return self._asked(lambda: _store(inner.build(settings, tools)))
 
 
 @implementer(IMessageSenderFactory)
@@ -178,7 +172,7 @@ class ContainedSenderFactory(Contained):
     def build(self, settings: Any, tools: Tools) -> IMessageSender:
         """Make the sender."""
         inner = self.inner
-        return self._asked(lambda: _sender(inner.build(settings, tools)), tools.name)
+        return self._asked(lambda: _sender(inner.build(settings, tools)))
 
 
 # --- Judging --------------------------------------------------------------------------

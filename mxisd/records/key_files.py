@@ -1,10 +1,11 @@
 """The key ring, and the key store that it comes from."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -24,8 +25,12 @@ from mxisd.records.key_folders import (
     save_key,
     seed_of,
 )
+from mxisd.records.places import folder_obstacle
 
 MEMORY = ":memory:"
+SYNAPSE_ALGORITHM = "ed25519 "
+"""What the line of a signing key begins with in a file of Synapse or sydent."""
+
 BACKUP_SUFFIX = ".backup-before-migration"
 SERIAL_EPOCH_MS = 1546297200000
 
@@ -76,6 +81,44 @@ class KeyRing:
         return key.signed(content, self._server_name)
 
 
+def look_at_key_store(path: str) -> None:
+    """
+    Judge a key store as :func:`open_key_ring` will find it, and change nothing.
+
+    :param path: The folder, an old key file, or ``:memory:``.
+    :raise ConfigError: If it could not be used; the message names the file.
+    """
+    if path == MEMORY:
+        return
+    folder = Path(path)
+    try:
+        if folder.is_file():
+            _to_migrate(folder)
+        elif not folder.exists():
+            _check_not_interrupted(folder)
+        is_complete = folder.is_dir() and _stored(folder).current is not None
+        changed = folder.parent if folder.is_file() else folder
+        obstacle = None if is_complete else folder_obstacle(changed.absolute())
+    except OSError as error:
+        raise ConfigError.at("key.path", f"cannot be used: {error}") from error
+    if obstacle is not None:
+        raise ConfigError.at("key.path", f"cannot be used: {obstacle}")
+
+
+def current_public_key(path: str) -> str | None:
+    """
+    The public half of the key that signs; ``None`` if there is none yet.
+
+    :param path: A key store that is good, or not there.
+    :raise ConfigError: If it is not good.
+    """
+    folder = Path(path)
+    if path == MEMORY or not folder.is_dir():
+        return None
+    current = _stored(folder).current
+    return None if current is None else current.public_key
+
+
 def open_key_ring(path: str, server_name: str, random: IRandom, now_ms: int) -> KeyRing:
     """
     Open the key store, creating or migrating it as needed.
@@ -89,15 +132,34 @@ def open_key_ring(path: str, server_name: str, random: IRandom, now_ms: int) -> 
     folder = Path(path)
     try:
         _prepare(folder)
-        regular = load_keys(folder, REGULAR)
-        current = _current(folder, regular)
-        if current is None:
-            current = _make_current(folder, regular, random, now_ms)
-            regular = load_keys(folder, REGULAR)
-        ephemeral = load_keys(folder, EPHEMERAL)
+        stored = _stored(folder)
+        if stored.current is None:
+            _make_current(folder, stored.regular, random, now_ms)
+            stored = _stored(folder)
     except OSError as error:
         raise ConfigError.at("key.path", f"cannot be used: {error}") from error
-    return KeyRing(server_name, current, regular.values(), ephemeral.values())
+    assert stored.current is not None
+    regular, ephemeral = stored.regular.values(), stored.ephemeral.values()
+    return KeyRing(server_name, stored.current, regular, ephemeral)
+
+
+@frozen
+class _Stored:
+    """
+    What is in a folder.
+
+    :ivar current: The key that signs; ``None`` if that is open yet.
+    """
+
+    regular: Mapping[str, StoredKey]
+    ephemeral: Mapping[str, StoredKey]
+    current: SigningKey | None
+
+
+def _stored(folder: Path) -> _Stored:
+    regular = load_keys(folder, REGULAR)
+    current = _current(folder, regular)
+    return _Stored(regular, load_keys(folder, EPHEMERAL), current)
 
 
 def _public_keys(stored: Iterable[StoredKey]) -> frozenset[bytes | None]:
@@ -131,11 +193,7 @@ def _close_to_others(path: Path, mode: int) -> None:
 
 def _migrate(file: Path) -> None:
     """Turn the single file of mxisd before 1.3 into a folder; its key is serial 0."""
-    backup = _backup_of(file)
-    if backup.exists():
-        raise ConfigError.at("key.path", f"{backup} is in the way of a migration")
-    lines = [line.strip() for line in read_text(file).splitlines() if line.strip()]
-    seeds = [seed_of(line, file) for line in lines[:1]]
+    seeds, backup = _to_migrate(file), _backup_of(file)
     fresh = file.with_name(file.name + ".migrating")
     fresh.mkdir(mode=0o700, exist_ok=True)
     for seed in seeds:
@@ -146,6 +204,21 @@ def _migrate(file: Path) -> None:
     log.info(
         "Migrated the key file {file}; it is kept as {backup}", file=file, backup=backup
     )
+
+
+def _to_migrate(file: Path) -> Sequence[bytes]:
+    """The keys in an old key file: one, or none."""
+    backup = _backup_of(file)
+    if backup.exists():
+        raise ConfigError.at("key.path", f"{backup} is in the way of a migration")
+    lines = [line.strip() for line in read_text(file).splitlines() if line.strip()]
+    if lines and lines[0].startswith(SYNAPSE_ALGORITHM):
+        text = (
+            f"{file} is a key file as Synapse and sydent have them: name a folder of "
+            f"its own, and take over the key of sydent by: mxisd import {file}"
+        )
+        raise ConfigError.at("key.path", text)
+    return [seed_of(line, file) for line in lines[:1]]
 
 
 def _check_not_interrupted(folder: Path) -> None:
@@ -161,7 +234,7 @@ def _backup_of(file: Path) -> Path:
     return file.with_name(file.name + BACKUP_SUFFIX)
 
 
-def _current(folder: Path, regular: dict[str, StoredKey]) -> SigningKey | None:
+def _current(folder: Path, regular: Mapping[str, StoredKey]) -> SigningKey | None:
     serial = current_serial(folder)
     if serial is None:
         return None
@@ -172,15 +245,13 @@ def _current(folder: Path, regular: dict[str, StoredKey]) -> SigningKey | None:
 
 
 def _make_current(
-    folder: Path, regular: dict[str, StoredKey], random: IRandom, now_ms: int
-) -> SigningKey:
+    folder: Path, regular: Mapping[str, StoredKey], random: IRandom, now_ms: int
+) -> None:
     valid = [stored.key for stored in regular.values() if stored.is_valid]
     if valid:
         choose_key(folder, valid[0])
-        return valid[0]
-    key = _new_key(regular, random, now_ms)
-    adopt_key(folder, key)
-    return key
+    else:
+        adopt_key(folder, _new_key(regular, random, now_ms))
 
 
 def _new_key(taken: Container[str], random: IRandom, now_ms: int) -> SigningKey:

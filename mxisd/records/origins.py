@@ -14,6 +14,7 @@ from typing import TypeVar
 from mxisd.errors import RecordsUnavailable
 
 T = TypeVar("T")
+Read = Callable[[Path, Callable[[sqlite3.Connection], str | None]], str | None]
 
 MXISD, MA1SD, SYDENT = "mxisd", "ma1sd", "sydent"
 """Servers whose files can be imported; here ``mxisd`` is the one in Java."""
@@ -45,8 +46,39 @@ def require_ours(path: Path) -> None:
     :raise RecordsUnavailable: If it is somebody else's, or cannot be read; the message
         names what to do.
     """
+    _pass(path, _read)
+
+
+def look_at_ours(path: Path, newest: int) -> None:
+    """
+    The same for a file that is only looked at, and that no connection may change.
+
+    :param newest: The last migration that is known here.
+    :raise RecordsUnavailable: Also if the file is of a newer version.
+    """
+    _pass(path, _looked_from_afar)
+    if path.exists() and path.stat().st_size:
+        require_known(
+            path, _looked_from_afar(path, lambda c: _number(c, "user_version")), newest
+        )
+
+
+def require_known(path: Path, version: int, newest: int) -> None:
+    """
+    Let a file pass that no newer version of us has had.
+
+    :raise RecordsUnavailable: If one has.
+    """
+    if version > newest:
+        raise RecordsUnavailable(
+            f"{path} was made by a newer mxisd (schema {version}, this one knows "
+            f"{newest}); install that version again"
+        )
+
+
+def _pass(path: Path, read: Read) -> None:
     try:
-        problem = _problem(path)
+        problem = _problem(path, read)
     except (OSError, sqlite3.Error) as error:
         raise RecordsUnavailable(f"{path} cannot be used: {error}") from error
     if problem is not None:
@@ -60,11 +92,11 @@ def mark(path: Path) -> None:
             connection.execute(f"PRAGMA application_id={OURS:d}")
 
 
-def _problem(path: Path) -> str | None:
+def _problem(path: Path, read: Read) -> str | None:
     if not path.exists() or path.stat().st_size == 0:
         return None
     try:
-        return _read(path, _objection)
+        return read(path, _objection)
     except sqlite3.DatabaseError as error:
         if _code(error) != sqlite3.SQLITE_NOTADB:
             raise
@@ -99,6 +131,18 @@ def _read(path: Path, look: Callable[[sqlite3.Connection], T]) -> T:
         if _code(error) != sqlite3.SQLITE_READONLY:
             raise
     return _looked(path, "rw", look)
+
+
+def _looked_from_afar(path: Path, look: Callable[[sqlite3.Connection], T]) -> T:
+    """
+    Look at a file so that nothing is left beside it.
+
+    Whoever reads a file in WAL mode makes two more beside it, unless a server that
+    runs, or has crashed, has done so; as another user's they would be in its way.
+    """
+    logs = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    is_open = all(each.exists() for each in logs)
+    return _looked(path, "ro" if is_open else "ro&immutable=1", look)
 
 
 def _looked(path: Path, mode: str, look: Callable[[sqlite3.Connection], T]) -> T:

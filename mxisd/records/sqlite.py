@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import gmtime, strftime
 from typing import Any
@@ -17,7 +17,18 @@ from mxisd.drivers.sqlite import BUSY_TIMEOUT, SqliteDatabase
 from mxisd.drivers.sqlite_writer import Transaction, drive
 from mxisd.errors import RecordsUnavailable
 from mxisd.records.migrations import Migration, migrations
-from mxisd.records.origins import mark, require_ours
+from mxisd.records.origins import (
+    look_at_ours,
+    mark,
+    require_known,
+    require_ours,
+)
+from mxisd.records.places import (
+    OPEN_TO_OTHERS,
+    file_obstacle,
+    folder_obstacle,
+    has_mode,
+)
 
 MEMORY = ":memory:"
 
@@ -90,6 +101,29 @@ class SqliteRecords(Service):
             self._temporary.cleanup()
 
 
+def look_at_records(path: str) -> Iterator[str]:
+    """
+    Judge a file as :class:`SqliteRecords` will find it, and change nothing.
+
+    Whether another server has it is not looked at: mostly it is the one that this
+    configuration will be for.
+
+    :return: What is worth a warning.
+    :raise RecordsUnavailable: If it could not be used.
+    """
+    if path == MEMORY:
+        return
+    file = Path(path).absolute()
+    obstacle = folder_obstacle(file.parent)
+    if obstacle is None and file.parent.exists():
+        obstacle = file_obstacle(file)
+    if obstacle is not None:
+        raise RecordsUnavailable(f"{path} cannot be used: {obstacle}")
+    look_at_ours(file, migrations()[-1].number)
+    if has_mode(file, OPEN_TO_OTHERS):
+        yield f"{file} is open to others: chmod 600 {file}"
+
+
 def _prepare_file(path: Path) -> None:
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700, parents=True)
@@ -132,11 +166,7 @@ def migrate(path: Path, steps: tuple[Migration, ...]) -> None:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
     try:
         version, newest = _version(connection), steps[-1].number
-        if version > newest:
-            raise RecordsUnavailable(
-                f"{path} was made by a newer mxisd (schema {version}, this one knows "
-                f"{newest}); install that version again"
-            )
+        require_known(path, version, newest)
         for step in steps:
             _apply(connection, step)
     finally:

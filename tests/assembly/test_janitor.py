@@ -12,6 +12,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 
 from mxisd.assembly import assemble
+from mxisd.assembly.survey import survey
 from mxisd.model.invites import Ending
 from mxisd.model.sessions import KEPT_MS
 from mxisd.records.accounts import ADD_ACCOUNT
@@ -64,7 +65,7 @@ class JanitorTests(TestCase):
         self.reactor = HastyReactor()
         self.reactor.clock.advance(2 * KEPT_MS / 1000)
         config = loaded(CONFIGURATION.format(folder=self.folder)).config
-        self.service: Any = assemble(config, {}, self.reactor)
+        self.service: Any = assemble(survey(config, {}, self.reactor).parts)
         self.fill(int(self.reactor.seconds() * 1000))
         self.service.privilegedStartService()
         self.service.startService()

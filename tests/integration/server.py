@@ -42,6 +42,12 @@ def free_port() -> int:
     return port
 
 
+def without_root(text: str) -> str:
+    """What the server said, but for the warning that it is root, which tests may be."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if "runs as root" not in line)
+
+
 def wait_until(condition: Any, what: str, seconds: float = PATIENCE) -> Any:
     """
     Poll until something is true.

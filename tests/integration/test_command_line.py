@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.server import PATIENCE, TWISTD, MxisdProcess
+from tests.integration.server import PATIENCE, TWISTD, MxisdProcess, without_root
 
 GOOD = """\
 matrix:
@@ -54,7 +54,7 @@ class CommandLineTests(SynchronousTestCase):
             check=False,
             env={**os.environ, "PYTHONPATH": search, "SECRET": "s3cret"},
         )
-        return done.returncode, done.stdout, done.stderr
+        return done.returncode, done.stdout, without_root(done.stderr)
 
     def check(self, text: str) -> "tuple[int, str, str]":
         """Judge another configuration."""
@@ -179,6 +179,6 @@ class StartTests(SynchronousTestCase):
         status, reply = server.get("/version")
         self.assertEqual((status, reply["server"]["name"]), (200, "mxisd"))
         server.stop()
-        log = server.log.read_text()
+        log = without_root(server.log.read_text())
         for word in ("Traceback", "Unhandled", "warn", "error", "factory", "Factory"):
             self.assertNotIn(word, log)

@@ -9,7 +9,12 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.client import V1, V2
-from tests.integration.server import PATIENCE, MxisdProcess, wait_until
+from tests.integration.server import (
+    PATIENCE,
+    MxisdProcess,
+    wait_until,
+    without_root,
+)
 from tests.integration.smtp_server import MailServer
 
 DESCRIPTORS = 256
@@ -80,7 +85,7 @@ class CrowdTests(SynchronousTestCase):
 
     def warnings(self) -> list[str]:
         """What the log warns of; nothing of it is a surprise."""
-        log = self.server.log.read_text()
+        log = without_root(self.server.log.read_text())
         for word in ("Traceback", "EMFILE", "Too many open files"):
             self.assertNotIn(word, log)
         return [line for line in log.splitlines() if "#warn" in line]

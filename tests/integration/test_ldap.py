@@ -1,5 +1,6 @@
 """The LDAP store against a real OpenLDAP server."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from twisted.internet.task import deferLater
 from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.client import ListCut
 from mxisd.drivers.ldap.connection import Search, TimedOut
-from mxisd.errors import StoreUnavailable
+from mxisd.errors import ConfigError, StoreUnavailable
 from mxisd.interfaces import Store
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Accepted, NoSuchUser, Refused
@@ -514,10 +515,18 @@ class TlsTests(LdapCase):
         await self.assert_no_bind(slapd, self.tls(slapd), "another name")
 
     async def test_unreadable_ca_file(self) -> None:
-        """The message names the key."""
+        """The message names the key, at the start and afterwards."""
         slapd = self.slapd(self.ANN, is_verbose=True)
-        connection = self.tls(slapd, caFile="/nonexistent/ca.pem")
-        await self.assert_no_bind(slapd, connection, "connection.caFile")
+        file = slapd.folder / "gone.pem"
+        connection = self.tls(slapd, caFile=str(file))
+        error = self.assertRaises(ConfigError, self.store, slapd, connection)
+        self.assertEqual([each.path for each in error.problems], ["connection.caFile"])
+        shutil.copy(slapd.ca_file, file)
+        store = self.store(slapd, connection)
+        file.unlink()
+        question = self.found(store, EMAIL, ["ann@x"])
+        await self.assert_unavailable(question, "connection.caFile")
+        self.assertNotIn("BIND", slapd.log())
 
     async def test_tls_to_a_plain_port(self) -> None:
         """A server that speaks in the clear is not spoken to."""

@@ -1,5 +1,6 @@
 """E-mail, from the configuration file to a real mail server."""
 
+import shutil
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -176,7 +177,6 @@ class MailTests(TestCase):
                 {"caFile": ca_file},
                 "has expired",
             ),
-            (self.certificate, {"caFile": "/not/there.pem"}, "caFile"),
         ):
             for is_implicit, modes in ((False, (1, 2)), (True, (3,))):
                 server = self.server(certificate=certificate, is_implicit=is_implicit)
@@ -184,6 +184,18 @@ class MailTests(TestCase):
                     notifier = self.notifier(server, tls=tls, **settings)
                     self.assertIn(words, await self.refused(notifier))
                 self.assertEqual(server.delivered, [])
+
+    async def test_authorities_that_cannot_be_read(self) -> None:
+        """That is told at the start; later, it is why a mail was not sent."""
+        server, file = self.server(certificate=self.certificate), Path(self.mktemp())
+        with self.assertRaises(ConfigError) as caught:
+            self.notifier(server, caFile=str(file))
+        (problem,) = caught.exception.problems
+        self.assertTrue(problem.path.endswith(".connectors.smtp.caFile"))
+        shutil.copy(self.authority.ca_file, file)
+        notifier = self.notifier(server, caFile=str(file))
+        file.unlink()
+        self.assertIn("caFile", await self.refused(notifier))
 
     async def test_starttls_that_is_not_offered(self) -> None:
         """It is required, or it is not."""

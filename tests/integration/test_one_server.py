@@ -21,6 +21,7 @@ from tests.integration.server import (
     MxisdProcess,
     free_port,
     wait_until,
+    without_root,
 )
 
 OPERATOR = "operators-token-0123456789abcdef"
@@ -60,7 +61,8 @@ class OneServerCase(SynchronousTestCase):
                 env={**os.environ, "PYTHONPATH": search},
                 timeout=PATIENCE,
             )
-        return subprocess.CompletedProcess(words, ended.returncode, place.read_text())
+        told = without_root(place.read_text())
+        return subprocess.CompletedProcess(words, ended.returncode, told)
 
     def refusal(self, config: Path) -> str:
         """The one line with which a second server ends, also as a daemon."""

@@ -232,12 +232,12 @@ class RefusedTests(PluginTestCase):
             self.assert_refused(store, "stores.1", module, "type scripted", name)
 
     def test_stores_that_cannot_be_built(self) -> None:
-        """The store's name and what is wrong with it are told."""
+        """Line, path and what is wrong are told."""
         module = "twisted.plugins.scripted_store"
-        self.assert_refused(self.scripted("breaks"), "it-breaks", module, "KeyError")
-        self.assert_refused(self.scripted("is none"), "it-is-none", "no Store")
+        self.assert_refused(self.scripted("breaks"), ": stores.1: ", module, "KeyError")
+        self.assert_refused(self.scripted("is none"), ": stores.1: ", "no Store")
         hollow = self.scripted("is hollow")
-        self.assert_refused(hollow, "it-is-hollow.lookup", "IThreePidLookup")
+        self.assert_refused(hollow, ": stores.1.lookup: ", "IThreePidLookup")
 
 
 class ContainedTests(PluginTestCase):

@@ -1,13 +1,14 @@
 """The REST store against a web application in a process of its own."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
 
-from mxisd.errors import Misconfigured, StoreUnavailable
+from mxisd.errors import ConfigError, Misconfigured, StoreUnavailable
 from mxisd.interfaces import Store
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Accepted, NoSuchUser, Refused
@@ -333,8 +334,14 @@ class AuthorityTests(RestCase):
                 await self.fails(ask)
 
     async def test_files_that_are_missing(self) -> None:
-        """Each capability names the key to mend."""
-        store = self.store(self.secure(), caFile=self.mktemp())
+        """Each capability names the key to mend, and so does the start."""
+        file, backend = Path(self.mktemp()), self.secure()
+        with self.assertRaises(ConfigError) as caught:
+            self.store(backend, caFile=str(file))
+        self.assertEqual([each.path for each in caught.exception.problems], ["caFile"])
+        shutil.copy(self.authority.ca_file, file)
+        store = self.store(backend, caFile=str(file))
+        file.unlink()
         for ask in questions_to(store).values():
             error = await self.fails(ask, "cannot be read", kind=Misconfigured)
             assert isinstance(error, Misconfigured)
@@ -456,9 +463,10 @@ class SelfCheckTests(RestCase):
             await self.problems(store),
             ["endpoints.identity", "endpoints.associations", "endpoints.directory"],
         )
-        store = self.store(
-            self.backend(), caFile=self.mktemp(), host="https://localhost:1"
-        )
+        file = Path(self.mktemp())
+        shutil.copy(CertificateAuthority(Path(self.mktemp())).ca_file, file)
+        store = self.store(self.backend(), caFile=str(file), host="https://localhost:1")
+        file.unlink()
         self.assertEqual(await self.problems(store), ["caFile"])
 
     async def test_nobody_there(self) -> None:

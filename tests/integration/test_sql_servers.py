@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from mxisd.drivers.sql.address import Engine
 from mxisd.drivers.sql.database import SqlDatabase
 from mxisd.drivers.sql.errors import QueryWrong, TimedOut
-from mxisd.errors import StoreUnavailable
+from mxisd.errors import ConfigError, StoreUnavailable
 from mxisd.model.secret import Secret
 from tests.integration.sql_stores import (
     MariaDbCase,
@@ -121,13 +121,16 @@ class ServerContract(_Case):
             ({"ca_file": self.server.ca_file, "host": "localhost"}, True),
             ({"ca_file": str(other.ca_file)}, False),
             ({"ca_file": None}, False),
-            ({"ca_file": "/nowhere/ca.pem"}, False),
         ):
             database = self.database(self.there, tls=True, timeout=30.0, **more)
             if is_good:
                 self.assertEqual(await self.one(database), 7)
             else:
                 await self.unavailable(self.one(database), "TLS")
+        missing = {"tls": True, "ca_file": "/nowhere/ca.pem"}
+        with self.assertRaises(ConfigError) as caught:
+            self.database(self.there, **missing)
+        self.assertEqual([each.path for each in caught.exception.problems], ["caFile"])
 
     async def test_unix_socket(self) -> None:
         """A host with a slash in front is a socket."""

@@ -30,19 +30,24 @@ from tests.integration.server import (
 ALICE = "alice@example.org"
 BUSY_SECONDS = 1.0
 
-# A third party's store that makes trouble for our own records when it is made: after
-# they have been looked at, and before they are opened.
+# A third party's store that makes trouble for our own records in the first step of the
+# start: after they have been looked at, and before they are opened.
 TROUBLESOME = """
 import os, sqlite3, threading
 from pathlib import Path
+from attrs import evolve
 from mxisd.stores import memory
+from twisted.application.service import Service
 
 parse = memory.parse
 database = Path(os.environ["DATABASE"])
 
 def build(settings, tools):
-    {trouble}
-    return memory.build(settings, tools)
+    return evolve(memory.build(settings, tools), service=Troublesome())
+
+class Troublesome(Service):
+    def privilegedStartService(self):
+        {trouble}
 
 def lock():
     connection = sqlite3.connect(database, check_same_thread=False)

@@ -108,22 +108,22 @@ class ContainedFactoryTests(SynchronousTestCase):
 
     def test_foreign_exceptions_are_a_configuration_error(self) -> None:
         """Module, type and class are named; the message may quote the section."""
-        for work, place in (("parse", ""), ("build", "staff")):
+        for work in ("parse", "build"):
             for error in (KeyError(SECRET), SystemExit(SECRET), GeneratorExit()):
                 ((path, text),) = self.refused(work, error)
-                self.assertEqual(path, place)
+                self.assertEqual(path, "")
                 for word in ("twisted.plugins.bad", "scripted", type(error).__name__):
                     self.assertIn(word, text)
                 self.assertIn("test_containing.py, line ", text)
                 self.assertNotIn(SECRET, text)
 
     def test_proper_problems_pass(self) -> None:
-        """The plug-in's own words, one line each; building adds the store's name."""
+        """The plug-in's own words, one line each."""
         error = ConfigError([Problem("a.b", "is\nwrong"), Problem("", "x" * 10**6, 7)])
         problems = self.refused("parse", error)
         self.assertEqual(problems[0], ("a.b", "is wrong"))
         self.assertEqual(problems[1], ("", "x" * LINE_LENGTH))
-        self.assertEqual(self.refused("build", error)[0], ("staff.a.b", "is wrong"))
+        self.assertEqual(self.refused("build", error)[0], ("a.b", "is wrong"))
 
     def test_a_configuration_error_of_no_sense(self) -> None:
         """Without problems, or with what is none, it still is an error."""
@@ -151,10 +151,10 @@ class ContainedFactoryTests(SynchronousTestCase):
             self.assertIs(self.factory(settings).parse(Section({})), settings)
 
     def test_what_is_no_store(self) -> None:
-        """Its type is told, and the name of the store."""
+        """Its type is told."""
         for outcome in (None, {}, Store, object()):
             ((path, text),) = self.refused("build", outcome)
-            self.assertEqual(path, "staff")
+            self.assertEqual(path, "")
             self.assertIn(f"a {type(outcome).__name__}, no Store", text)
 
     def test_capabilities_have_their_interfaces(self) -> None:
@@ -171,14 +171,14 @@ class ContainedFactoryTests(SynchronousTestCase):
             for capability in (object(), False, "", KnownPeople):
                 store = Store(**{name: capability})  # type: ignore[arg-type]
                 ((path, text),) = self.refused("build", store)
-                self.assertEqual(path, f"staff.{name}")
+                self.assertEqual(path, name)
                 self.assertIn(interface, text)
                 self.assertEqual(len(text.splitlines()), 1)
 
     def test_methods_take_what_they_are_given(self) -> None:
         """A capability with another signature is found out at the start."""
         ((path, text),) = self.refused("build", Store(lookup=WrongSignature()))
-        self.assertEqual(path, "staff.lookup")
+        self.assertEqual(path, "lookup")
         self.assertNotIn(SECRET, text)
 
     def test_good_stores_pass(self) -> None:
@@ -229,9 +229,9 @@ class ContainedSenderFactoryTests(SynchronousTestCase):
 
     def test_foreign_exceptions_are_a_configuration_error(self) -> None:
         """Module, type and class are named; the message may quote the section."""
-        for work, place in (("parse", ""), ("build", "staff")):
+        for work in ("parse", "build"):
             ((path, text),) = self.refused(work, KeyError(SECRET))
-            self.assertEqual(path, place)
+            self.assertEqual(path, "")
             for word in ("twisted.plugins.bad", "senders of type scripted", "KeyError"):
                 self.assertIn(word, text)
             self.assertNotIn(SECRET, text)
@@ -240,6 +240,6 @@ class ContainedSenderFactoryTests(SynchronousTestCase):
         """It is found out at the start."""
         for outcome in (None, object(), WrongSignature()):
             ((path, text),) = self.refused("build", outcome)
-            self.assertEqual(path, "staff")
+            self.assertEqual(path, "")
             self.assertIn("no IMessageSender", text)
             self.assertNotIn(SECRET, text)

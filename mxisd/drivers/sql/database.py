@@ -1,9 +1,11 @@
 """Asking a database of somebody else, whatever its engine."""
 
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, TimeoutError
+from twisted.logger import Logger
 
 from mxisd.drivers.sql.address import DatabaseAddress, Engine
 from mxisd.drivers.sql.backends import Backend, Row
@@ -11,9 +13,12 @@ from mxisd.drivers.sql.errors import NoSuchValue, QueryWrong, TimedOut, is_passa
 from mxisd.drivers.sql.sqlite import SqliteDialect
 from mxisd.drivers.sql.statements import is_table, translated
 from mxisd.drivers.sql.threaded import ThreadedBackend
+from mxisd.drivers.tls_files import TlsFiles
 from mxisd.errors import ConfigError, StoreUnavailable
 
 T = TypeVar("T")
+
+log = Logger()
 
 QUESTIONS_PER_CONNECTION = 100
 """How many may wait; the rest is told at once that the database is busy."""
@@ -144,14 +149,41 @@ class SqlDatabase:
             raise StoreUnavailable("too many questions wait for the database already")
 
 
-def open_database(reactor: Any, address: DatabaseAddress, name: str) -> SqlDatabase:
+def open_database(
+    reactor: Any, address: DatabaseAddress, name: str, ca_key: str = "caFile"
+) -> SqlDatabase:
     """
     A database; it is connected to at the first question.
 
     :param name: What log lines call it: the store's name.
-    :raise ConfigError: If the library for this engine is not installed.
+    :param ca_key: The key that names the file of authorities.
+    :raise ConfigError: If the library for this engine is not installed, or the file of
+        authorities cannot be used.
     """
-    return SqlDatabase(reactor, address, name, _backend(reactor, address))
+    backend = _backend(reactor, address)
+    _require_authorities(address, ca_key)
+    _report_no_file(address, name)
+    return SqlDatabase(reactor, address, name, backend)
+
+
+def _require_authorities(address: DatabaseAddress, key: str) -> None:
+    if not address.tls:
+        return
+    try:
+        TlsFiles(ca_file=address.ca_file).require()
+    except ConfigError as error:
+        raise ConfigError.at(key, error.problems[0].text) from error
+
+
+def _report_no_file(address: DatabaseAddress, name: str) -> None:
+    # It may be there in a moment: whose it is may start beside us.
+    is_file = address.engine is Engine.SQLITE
+    if is_file and not os.access(address.database, os.R_OK):
+        log.warn(
+            "{store}: the database file {file} is not there, or may not be read",
+            store=name,
+            file=address.database,
+        )
 
 
 def _backend(reactor: Any, address: DatabaseAddress) -> Backend:

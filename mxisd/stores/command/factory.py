@@ -84,6 +84,7 @@ def build(settings: ExecSettings, tools: Tools) -> Store:
     processes = Processes(tools.reactor, settings.concurrency)
     questions = dict(_questions(settings, tools, processes))
     _report_arguments(questions, tools.name)
+    _report_missing(questions, tools.name)
     return Store(
         lookup=_lookup(questions),
         associations=_listing(settings, questions),
@@ -177,6 +178,17 @@ def _profile(questions: Mapping[str, Question], domain: str) -> IProfile | None:
         threepids=questions.get(THREEPIDS),
         roles=questions.get(ROLES),
     )
+
+
+def _report_missing(questions: Mapping[str, Question], name: str) -> None:
+    for question in questions.values():
+        for each in question.command.problems():
+            log.warn(
+                "{store}.{path}: {problem}",
+                store=name,
+                path=each.path,
+                problem=each.text,
+            )
 
 
 def _report_arguments(questions: Mapping[str, Question], name: str) -> None:

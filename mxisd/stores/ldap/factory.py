@@ -6,6 +6,7 @@ from attrs import evolve
 from twisted.logger import Logger
 
 from mxisd.drivers.ldap.client import LdapClient
+from mxisd.drivers.ldap.tls import tls_files
 from mxisd.interfaces import ISection, Store, Tools
 from mxisd.portions import Portions
 from mxisd.stores.closing import Closing
@@ -36,8 +37,13 @@ def parse(section: ISection, preset: Preset | None = None) -> LdapSettings:
 
 
 def build(settings: LdapSettings, tools: Tools) -> Store:
-    """Make the store; it connects at the first question."""
+    """
+    Make the store; it connects at the first question.
+
+    :raise ConfigError: If a PEM file cannot be used.
+    """
     _report_clear_text(settings, tools.name)
+    _require_files(settings, tools.name)
     tree = _tree(settings, tools)
     return Store(
         lookup=_lookup(settings, tree),
@@ -137,6 +143,13 @@ def _self_check(settings: LdapSettings, tree: Tree) -> LdapSelfCheck:
     }
     restrictions = [(key, parts.restriction(text)) for key, text in own.items() if text]
     return LdapSelfCheck(tree, restrictions)
+
+
+def _require_files(settings: LdapSettings, name: str) -> None:
+    files = tls_files(settings.connection.access)
+    files.require("connection")
+    if files.is_expired:
+        log.warn("{store}: connection.certificateFile has expired", store=name)
 
 
 def _report_clear_text(settings: LdapSettings, name: str) -> None:

@@ -1,7 +1,6 @@
 """Settings -> store."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
@@ -35,9 +34,13 @@ def parse(section: ISection) -> RestSettings:
 
 
 def build(settings: RestSettings, tools: Tools) -> Store:
-    """Make the store; it connects at the first question."""
+    """
+    Make the store; it connects at the first question.
+
+    :raise ConfigError: If a PEM file cannot be used.
+    """
     _report_clear_text(settings, tools.name)
-    own = _own(settings, tools.reactor)
+    own = _own(settings, tools)
     client = JsonClient(
         http=tools.http if own is None else own.treq,
         clock=tools.reactor,
@@ -109,7 +112,7 @@ class _Parts:
         )
 
 
-def _own(settings: RestSettings, reactor: Any) -> OwnClient | None:
+def _own(settings: RestSettings, tools: Tools) -> OwnClient | None:
     """A client for files of our own; without any, the one of the tools will do."""
     files = TlsFiles(
         ca_file=settings.ca_file,
@@ -118,7 +121,10 @@ def _own(settings: RestSettings, reactor: Any) -> OwnClient | None:
     )
     if files == TlsFiles():
         return None
-    return own_client(reactor, files, user_agent=f"mxisd/{__version__}")
+    files.require()
+    if files.is_expired:
+        log.warn("{store}: certificateFile has expired", store=tools.name)
+    return own_client(tools.reactor, files, user_agent=f"mxisd/{__version__}")
 
 
 def _questions(store: Store, domain: str) -> Mapping[str, Try]:

@@ -106,6 +106,11 @@ class ConnectionSettings:
         except ValueError as error:
             raise ConfigError.at("connection", str(error)) from error
 
+    @property
+    def ca_key(self) -> str:
+        """The key that says whom to trust."""
+        return "connection" if self.ca_file is None else "caFile"
+
     def _problems(self) -> Iterator[Problem]:
         if self.type and self.engine and self.type is not self.engine:
             yield Problem("engine", "says something else than type")

@@ -22,7 +22,9 @@ def parse(section: ISection) -> SqlSettings:
 
 def build(settings: SqlSettings, tools: Tools) -> Store:
     """Make the store; it connects at the first question."""
-    database = open_database(tools.reactor, settings.address, tools.name)
+    database = open_database(
+        tools.reactor, settings.address, tools.name, settings.ca_key
+    )
     parts = Parts(settings, tools, database)
     return Store(
         lookup=parts.lookup() if settings.identity.enabled else None,

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 from zope.interface import implementer
 
+from mxisd.drivers.sql.address import DatabaseAddress
 from mxisd.drivers.sql.database import SqlDatabase, open_database
-from mxisd.errors import Misconfigured, Problem
+from mxisd.errors import ConfigError, Misconfigured, Problem
 from mxisd.interfaces import ISelfCheck, Store, Tools
 from mxisd.model.profiles import SearchBy
 from mxisd.model.threepids import EMAIL
@@ -33,7 +34,7 @@ def build(settings: WordPressSettings, tools: Tools) -> Store:
     address = settings.sql.address
     if address is None:
         return Store(authenticator=login, self_check=_SelfCheck(site, ()))
-    database = open_database(tools.reactor, address, tools.name)
+    database = _database(address, tools)
     asked = _Queries.of(settings.sql, database)
     name, domain = tools.name, tools.domain
     known, portions = tools.addresses, Portions(tools.reactor)
@@ -47,6 +48,13 @@ def build(settings: WordPressSettings, tools: Tools) -> Store:
         self_check=_SelfCheck(site, asked.all),
         service=Closing(database.close),
     )
+
+
+def _database(address: DatabaseAddress, tools: Tools) -> SqlDatabase:
+    try:
+        return open_database(tools.reactor, address, tools.name, ca_key="connection")
+    except ConfigError as error:
+        raise error.below("sql") from error
 
 
 @frozen

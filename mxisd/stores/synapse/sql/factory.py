@@ -22,7 +22,7 @@ def parse(section: ISection) -> SynapseSqlSettings:
 def build(settings: SynapseSqlSettings, tools: Tools) -> Store:
     """Make the store; it connects at the first question."""
     address = settings.address
-    database = open_database(tools.reactor, address, tools.name)
+    database = open_database(tools.reactor, address, tools.name, settings.ca_key)
     parts = Parts(settings, tools, address, database)
     return Store(
         lookup=parts.lookup(),

@@ -1,0 +1,48 @@
+"""Whether files and folders could be written: looked at, and left as they are."""
+
+import os
+from pathlib import Path
+
+OPEN_TO_OTHERS = 0o077
+WRITABLE_BY_OTHERS = 0o022
+
+
+def folder_obstacle(folder: Path) -> str | None:
+    """
+    Why nothing could be written into a folder, which may have to be made first.
+
+    :return: What to tell the operator; ``None`` if nothing is in the way.
+    """
+    for each in (folder, *folder.parents):
+        if os.path.lexists(each):
+            if not os.path.isdir(each):
+                return f"{each} is no folder"
+            return None if _may(each, os.W_OK | os.X_OK) else _no_permission(each)
+    return None
+
+
+def file_obstacle(file: Path) -> str | None:
+    """Why a file could not be written, which may have to be made, but its folder."""
+    if os.path.isdir(file):
+        return f"{file} is a folder"
+    if os.path.exists(file):
+        return None if _may(file, os.W_OK) else _no_permission(file)
+    if not os.path.exists(file.parent):
+        return f"the folder {file.parent} is not there"
+    return folder_obstacle(file.parent)
+
+
+def has_mode(path: Path, bits: int) -> bool:
+    """Whether a file or folder is there, and open in one of these ways."""
+    try:
+        return bool(path.stat().st_mode & bits)
+    except OSError:
+        return False
+
+
+def _may(path: Path, ways: int) -> bool:
+    return os.access(path, ways, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _no_permission(path: Path) -> str:
+    return f"{path}: no permission to write there"
