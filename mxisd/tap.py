@@ -16,6 +16,7 @@ from twisted.python import usage
 import twisted
 from mxisd import __version__
 from mxisd.assembly import assemble
+from mxisd.assembly.base import clients
 from mxisd.assembly.parts import Parts
 from mxisd.assembly.survey import survey
 from mxisd.config.dump import dump
@@ -33,6 +34,8 @@ from mxisd.logs import (
     with_level_of,
 )
 from mxisd.plugins import find_factories, find_senders, log_problem
+from mxisd.public_url import found_at_public_url
+from mxisd.records.key_files import current_public_key
 from mxisd.root import AS_ROOT, ROOT, Root, SignalsService, Terminal, UserService
 from mxisd.selfcheck import problems_of_stores
 from mxisd.services import NamesService
@@ -51,7 +54,7 @@ class Options(usage.Options):
     ]
     optFlags = [  # noqa: RUF012
         ["check-config", None, "Judge the configuration, and exit."],
-        ["connect", None, "With --check-config: let each store try its part, too."],
+        ["connect", None, "With --check-config: try stores and the public URL, too."],
         ["dump-config", None, "Print the effective configuration, and exit."],
     ]
 
@@ -224,9 +227,10 @@ def _connect(
 
     async def ask() -> None:
         try:
-            outcome.append(await problems_of_stores(config, factories, reactor))
+            found = [*await problems_of_stores(config, factories, reactor)]
         except ConfigError as error:
-            outcome.append(error.problems)
+            found = [*error.problems]
+        outcome.append([*found, *await _public_problems(place, config, reactor)])
 
     def run() -> None:
         # A name that hangs must not hold up the end.
@@ -240,6 +244,20 @@ def _connect(
     if not outcome:
         place.refuse([])
     place.refuse_if(outcome[0])
+
+
+async def _public_problems(
+    place: _Place, config: Config, reactor: Any
+) -> Sequence[Problem]:
+    """What is wrong with the public URL; what may be, is a warning."""
+    http, key = clients(config, reactor), current_public_key(config.key.path)
+    found = await found_at_public_url(config, http.configured, key)
+    if found is None:
+        return ()
+    if found.is_certain:
+        return (found.problem,)
+    place.warn([found.problem])
+    return ()
 
 
 def _tell(problem: Problem) -> None:

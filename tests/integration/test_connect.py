@@ -1,33 +1,59 @@
 """``--check-config --connect`` against real servers."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from mxisd.randomness import SystemRandom
+from mxisd.records.key_files import open_key_ring
 from tests.integration.name_server import SILENT, let_the_system_hang
-from tests.integration.server import PATIENCE, TWISTD
+from tests.integration.server import PATIENCE, TWISTD, without_root
 from tests.integration.slapd import Member, Organisation, Slapd
+
+
+class Public(BaseHTTPRequestHandler):
+    """What clients find at the public URL."""
+
+    def do_GET(self) -> None:
+        """Answer as an identity server does."""
+        body = json.dumps({"versions": ["v1.1"]}).encode()
+        self.send_response(200 if self.path.endswith("/versions") else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class ConnectCase(SynchronousTestCase):
     """Runs the check."""
 
     def setUp(self) -> None:
-        """A folder."""
+        """A folder, and somebody at the public URL."""
         self.folder = Path(tempfile.mkdtemp(prefix="mxisd-connect-"))
         self.addCleanup(shutil.rmtree, self.folder)
+        public = ThreadingHTTPServer(("127.0.0.1", 0), Public)
+        self.addCleanup(public.server_close)
+        self.addCleanup(public.shutdown)
+        Thread(target=public.serve_forever, daemon=True).start()
+        self.public_url = f"http://127.0.0.1:{public.server_port}"
 
     def checked(self, *stores: dict[str, Any]) -> tuple[int, str, str]:
         """Exit code, output and errors."""
         config = {
             "matrix": {"domain": "example.org"},
+            "server": {"publicUrl": self.public_url},
             "key": {"path": str(self.folder / "keys")},
             "storage": {"provider": {"sqlite": {"database": str(self.folder / "db")}}},
             "stores": list(stores),
@@ -45,7 +71,30 @@ class ConnectCase(SynchronousTestCase):
             check=False,
             env={**os.environ, "PYTHONPATH": search},
         )
-        return done.returncode, done.stdout, done.stderr
+        return done.returncode, done.stdout, without_root(done.stderr)
+
+
+class PublicUrlTests(ConnectCase):
+    """The public URL."""
+
+    def test_nobody_is_there(self) -> None:
+        """It may be before the first start, or out of sight: a warning, by its line."""
+        self.public_url = "http://127.0.0.1:1"
+        code, output, errors = self.checked()
+        self.assertEqual(code, 0, errors)
+        self.assertIn("good", output)
+        (line,) = errors.splitlines()
+        self.assertRegex(line, r"^\S+:[0-9]+: warning: server.publicUrl: http://127.0")
+        self.assertIn("nobody answers", line)
+
+    def test_somebody_else_is_there(self) -> None:
+        """The proxy leads to another server than the one with these keys."""
+        self.assertEqual(self.checked()[0], 0)
+        open_key_ring(str(self.folder / "keys"), "example.org", SystemRandom(), 1)
+        code, _, errors = self.checked()
+        self.assertEqual(code, 1)
+        self.assertIn("server.publicUrl", errors)
+        self.assertIn("another identity server", errors)
 
 
 class LdapTests(ConnectCase):

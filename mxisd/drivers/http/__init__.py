@@ -7,7 +7,12 @@ from mxisd.drivers.http.clients import (
     http_clients,
 )
 from mxisd.drivers.http.connections import Route
-from mxisd.drivers.http.failures import HttpFailed, NotConnected, NotTried
+from mxisd.drivers.http.failures import (
+    HttpFailed,
+    NotConnected,
+    NotTried,
+    TlsFailed,
+)
 
 __all__ = [
     "HttpClient",
@@ -17,5 +22,6 @@ __all__ = [
     "NotConnected",
     "NotTried",
     "Route",
+    "TlsFailed",
     "http_clients",
 ]

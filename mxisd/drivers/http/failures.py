@@ -31,6 +31,10 @@ class NotConnected(HttpFailed):
     """No connection was made, so the server has seen nothing of the request."""
 
 
+class TlsFailed(NotConnected):
+    """Somebody is there whose certificate is not good, or who speaks no TLS."""
+
+
 class NotTried(NotConnected):
     """There was no room for the question: this tells nothing about the server."""
 
@@ -70,7 +74,8 @@ def explained(error: Exception) -> Exception:
     for cause in causes:
         reason = _why_not_connected(cause)
         if reason is not None:
-            return NotConnected(reason)
+            is_tls = isinstance(cause, CertificateRefused | SSL.Error)
+            return TlsFailed(reason) if is_tls else NotConnected(reason)
     return HttpFailed(f"the connection broke ({type(causes[-1]).__name__})")
 
 
