@@ -12,9 +12,8 @@ from twisted.internet.error import CannotListenError
 from mxisd.config.sections import Config
 from mxisd.drivers.listening import BoundPort
 from mxisd.errors import ConfigError, Problem, RecordsUnavailable
-from mxisd.records.hash_files import look_at_hash_folder
 from mxisd.records.key_files import look_at_key_store
-from mxisd.records.places import file_obstacle
+from mxisd.records.places import file_obstacle, look_at_hash_folder
 from mxisd.records.sqlite import MEMORY, look_at_records
 from mxisd.web.access_log import STANDARD_OUTPUT
 
@@ -34,7 +33,10 @@ def _records(config: Config) -> Iterator[Problem]:
 
 def _hashes(config: Config) -> Iterator[Problem]:
     folder = hash_folder(config)
-    if config.hashing.enabled and folder is not None:
+    if not config.hashing.enabled or folder is None:
+        return
+    # Without a key of its own, it will be made beside the database.
+    if config.hashing.directory is not None or folder.exists():
         yield from _told("hashing.directory", look_at_hash_folder(folder))
 
 

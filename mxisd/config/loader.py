@@ -35,7 +35,17 @@ class Loaded:
 
     def in_order(self, problems: Iterable[Problem]) -> list[Problem]:
         """What was found out later, with the lines of the file, and in their order."""
-        return _in_order(problems, self.document)
+        return _in_order(problems, self._line_of)
+
+    def _line_of(self, path: str) -> int | None:
+        line = self.document.line_of(path)
+        if line is not None:
+            return line
+        # What stores tell of themselves begins with their names.
+        for entry in self.config.stores:
+            if path == entry.name or path.startswith(f"{entry.name}."):
+                return self.document.line_of(entry.path + path[len(entry.name) :])
+        return None
 
 
 def load(
@@ -63,15 +73,16 @@ def load(
     problems = [each for each in loading.problems if each.path not in reported]
     problems += document.problems
     if problems or config is None:
-        raise ConfigError(_in_order(problems, document))
-    warnings = tuple(_in_order(loading.warnings, document))
+        raise ConfigError(_in_order(problems, document.line_of))
+    warnings = tuple(_in_order(loading.warnings, document.line_of))
     return Loaded(config, warnings, document)
 
 
-def _in_order(problems: Iterable[Problem], document: Document) -> list[Problem]:
+def _in_order(
+    problems: Iterable[Problem], line_of: Callable[[str], int | None]
+) -> list[Problem]:
     lined = [
-        attrs.evolve(each, line=each.line or document.line_of(each.path))
-        for each in problems
+        attrs.evolve(each, line=each.line or line_of(each.path)) for each in problems
     ]
     return sorted(lined, key=lambda each: each.line or 0)
 

@@ -32,7 +32,6 @@ from mxisd.records.hash_index_file import (
     Record,
     write_index,
 )
-from mxisd.records.places import WRITABLE_BY_OTHERS, folder_obstacle, has_mode
 
 T = TypeVar("T")
 
@@ -59,23 +58,6 @@ class _DamagedListing(Exception):
 
 class _Stopped(Exception):
     """Nobody waits for the index any more."""
-
-
-def look_at_hash_folder(folder: Path) -> Iterator[str]:
-    """
-    Judge a folder as :class:`HashFiles` will find it, and change nothing.
-
-    :return: What is worth a warning.
-    :raise RecordsUnavailable: If it could not be used.
-    """
-    obstacle = folder_obstacle(folder.absolute())
-    if obstacle is not None:
-        raise RecordsUnavailable(f"{folder} cannot be used: {obstacle}")
-    if has_mode(folder, WRITABLE_BY_OTHERS):
-        yield (
-            f"others may write into {folder}, and so change who is found: "
-            f"chmod 700 {folder}"
-        )
 
 
 @implementer(IHashFiles)

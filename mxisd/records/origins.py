@@ -6,8 +6,8 @@ their tables and the number of their last migration.
 """
 
 import sqlite3
-from collections.abc import Callable, Set
-from contextlib import closing
+from collections.abc import Callable, Iterator, Set
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,9 +58,9 @@ def look_at_ours(path: Path, newest: int) -> None:
     """
     _pass(path, _looked_from_afar)
     if path.exists() and path.stat().st_size:
-        require_known(
-            path, _looked_from_afar(path, lambda c: _number(c, "user_version")), newest
-        )
+        with _naming(path):
+            version = _looked_from_afar(path, lambda c: _number(c, "user_version"))
+        require_known(path, version, newest)
 
 
 def require_known(path: Path, version: int, newest: int) -> None:
@@ -77,12 +77,18 @@ def require_known(path: Path, version: int, newest: int) -> None:
 
 
 def _pass(path: Path, read: Read) -> None:
-    try:
+    with _naming(path):
         problem = _problem(path, read)
-    except (OSError, sqlite3.Error) as error:
-        raise RecordsUnavailable(f"{path} cannot be used: {error}") from error
     if problem is not None:
         raise RecordsUnavailable(f"{path} {problem}")
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise RecordsUnavailable(f"{path} cannot be used: {error}") from error
 
 
 def mark(path: Path) -> None:

@@ -1,7 +1,10 @@
 """Whether files and folders could be written: looked at, and left as they are."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from mxisd.errors import RecordsUnavailable
 
 OPEN_TO_OTHERS = 0o077
 WRITABLE_BY_OTHERS = 0o022
@@ -38,6 +41,23 @@ def has_mode(path: Path, bits: int) -> bool:
         return bool(path.stat().st_mode & bits)
     except OSError:
         return False
+
+
+def look_at_hash_folder(folder: Path) -> Iterator[str]:
+    """
+    Judge the folder of the hash index as the start will find it, and change nothing.
+
+    :return: What is worth a warning.
+    :raise RecordsUnavailable: If it could not be used.
+    """
+    obstacle = folder_obstacle(folder.absolute())
+    if obstacle is not None:
+        raise RecordsUnavailable(f"{folder} cannot be used: {obstacle}")
+    if has_mode(folder, WRITABLE_BY_OTHERS):
+        yield (
+            f"others may write into {folder}, and so change who is found: "
+            f"chmod 700 {folder}"
+        )
 
 
 def _may(path: Path, ways: int) -> bool:

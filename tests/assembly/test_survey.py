@@ -261,6 +261,14 @@ class PlacesTests(SurveyCase):
             port = taken.getsockname()[1]
             self.assertEqual(self.problems(nested("server.port", port)), {})
 
+    def test_one_obstacle_is_told_once(self) -> None:
+        """The index beside a database that cannot be made cannot be made either."""
+        section = nested("storage.provider.sqlite.database", self.nowhere)
+        found = self.problems(section)
+        self.assertEqual(list(found), ["storage.provider.sqlite.database"])
+        (self.folder / "hashes").touch()
+        self.assertEqual(list(self.problems()), ["hashing.directory"])
+
     def test_a_folder_that_is_not_used(self) -> None:
         """It is not looked at, as by the start."""
         hashing = {"enabled": False, "directory": self.nowhere}

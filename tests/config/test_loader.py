@@ -11,7 +11,7 @@ from mxisd.config.dump import dump
 from mxisd.config.loader import load
 from mxisd.config.sections import LogLevel
 from mxisd.config.upcoming import UPCOMING
-from mxisd.errors import ConfigError
+from mxisd.errors import ConfigError, Problem
 from mxisd.model.secret import Secret
 from mxisd.plugins import find_factories
 from tests.config.fakes import (
@@ -35,6 +35,29 @@ def names(text: str, **factories: Any) -> list[str]:
     """The names of the stores, in order of priority."""
     config = loaded(FOUNDATION + text, factories={**FACTORIES, **factories}).config
     return [store.name for store in config.stores]
+
+
+class LaterTests(SynchronousTestCase):
+    """What is found out when the configuration is good."""
+
+    def test_lines(self) -> None:
+        """By keys, and by the names that stores have; in the order of the file."""
+        text = FOUNDATION + (
+            "stores:\n- type: memory\n- type: ldap\n  name: staff\n"
+            "  connection:\n    host: a\n"
+        )
+        found = loaded(text).in_order(
+            [
+                Problem("staff.connection.host", "c"),
+                Problem("staffers", "none"),
+                Problem("stores.1.connection.port", "b"),
+                Problem("staff", "a"),
+                Problem("key.path", "first"),
+            ]
+        )
+        told = [(each.line, each.text) for each in found]
+        expected = [(None, "none"), (2, "first"), (5, "a"), (7, "b"), (8, "c")]
+        self.assertEqual(told, expected)
 
 
 class CoreTests(SynchronousTestCase):

@@ -164,6 +164,7 @@ class LdapTests(ConnectCase):
             code, _, errors = self.checked(store)
             self.assertEqual(code, 1)
             (line,) = errors.splitlines()
+            self.assertRegex(line, r"^\S+/mxisd.yaml:[0-9]+: staff")
             self.assertIn(words, line)
 
     def test_a_server_that_is_down(self) -> None:

@@ -13,14 +13,17 @@ from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.errors import ConfigError, RecordsUnavailable
-from mxisd.records.hash_files import look_at_hash_folder
 from mxisd.records.key_files import (
     current_public_key,
     look_at_key_store,
     open_key_ring,
 )
 from mxisd.records.migrations import migrations
-from mxisd.records.places import file_obstacle, folder_obstacle
+from mxisd.records.places import (
+    file_obstacle,
+    folder_obstacle,
+    look_at_hash_folder,
+)
 from mxisd.records.sqlite import SqliteRecords, look_at_records
 from tests.features.doubles import CountingRandom
 from tests.records.test_key_files import SEED
@@ -268,6 +271,8 @@ class RecordsTests(PlaceCase):
         self.assertIn("another program", self.refused())
         self.file.write_text("no database")
         self.assertIn("is no SQLite database", self.refused())
+        self.file.write_bytes(b"SQLite format 3\0" + b"\xff" * 200)
+        self.refused()
 
     def test_what_is_in_the_way(self) -> None:
         """Folders, files, permissions."""
