@@ -106,7 +106,7 @@ def _classic_flaws(
 ) -> Iterator[Flaw]:
     for name, line in dict.fromkeys(found):
         if name not in names.here:
-            meant = close_to(name, names.here)
+            meant = _meant(name, names)
             text = f"%{name}% is not known in this message{_hint(meant, names)}"
             is_error = meant is not None and not names.is_open
             yield Flaw(key, _at(file, line) + text, is_error)
@@ -123,6 +123,12 @@ def _jinja_flaws(
             hint = f"; did you mean {meant}?" if meant else ""
             text = f"{name} is not known{hint}"
             yield Flaw(key, _at(file, line) + text, not names.is_open)
+
+
+def _meant(name: str, names: Names) -> str | None:
+    # What is closer to a name of other messages is in the wrong file.
+    meant = close_to(name, names.anywhere)
+    return meant if meant in names.here else None
 
 
 def _hint(meant: str | None, names: Names) -> str:

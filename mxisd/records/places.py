@@ -8,6 +8,7 @@ from mxisd.errors import RecordsUnavailable
 
 OPEN_TO_OTHERS = 0o077
 WRITABLE_BY_OTHERS = 0o022
+NO_NAME = "a character in it is not allowed in names of files"
 
 
 def folder_obstacle(folder: Path) -> str | None:
@@ -16,6 +17,8 @@ def folder_obstacle(folder: Path) -> str | None:
 
     :return: What to tell the operator; ``None`` if nothing is in the way.
     """
+    if "\0" in str(folder):
+        return NO_NAME
     for each in (folder, *folder.parents):
         if os.path.lexists(each):
             if not os.path.isdir(each):
@@ -26,6 +29,8 @@ def folder_obstacle(folder: Path) -> str | None:
 
 def file_obstacle(file: Path) -> str | None:
     """Why a file could not be written, which may have to be made, but its folder."""
+    if "\0" in file.name:
+        return NO_NAME
     if os.path.isdir(file):
         return f"{file} is a folder"
     if os.path.exists(file):

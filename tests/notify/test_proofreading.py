@@ -72,6 +72,11 @@ class ProofreadingTests(SynchronousTestCase):
         ((_, told, is_error),) = self.remarks(ValidationNotice, name)
         self.assertIn("%USER_ID% is not known in this message", told)
         self.assertFalse(is_error)
+        ((_, told, is_error),) = self.remarks(
+            ValidationNotice, self.file("b.txt", "%ROOM_NAM%")
+        )
+        self.assertNotIn("FROM_NAME", told)
+        self.assertFalse(is_error)
 
     def test_invites_are_open(self) -> None:
         """Homeservers may tell what they like: nothing is an error."""

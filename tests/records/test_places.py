@@ -104,6 +104,14 @@ class ObstacleTests(PlaceCase):
         ):
             self.assertIn(words, str(found))
 
+    def test_names_that_are_none(self) -> None:
+        """Not even the system may be asked about them."""
+        for found in (
+            folder_obstacle(self.folder / "a\0b" / "c"),
+            file_obstacle(self.folder / "a\0b"),
+        ):
+            self.assertIn("not allowed in names", str(found))
+
     def test_no_permission(self) -> None:
         """Where we may not write, and where we may not even look."""
         file = self.folder / "file"
