@@ -206,8 +206,20 @@ class MessageNotSent(Unavailable):
     """A message could not be handed over; no address and no token is in the text."""
 
 
+class MessageRefused(MessageNotSent):
+    """The message, or its recipient, was refused for good: another try is in vain."""
+
+
+class SenderUnavailable(MessageNotSent):
+    """Who carries messages does not do it now, or not for us: others have to wait."""
+
+
 class TextNotSent(MessageNotSent):
     """The message was for a phone."""
+
+
+class TextRefused(TextNotSent):
+    """The message was for a phone, and refused for good."""
 
 
 class Crowded(Unavailable):

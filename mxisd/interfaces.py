@@ -151,9 +151,10 @@ class Store:
 @frozen(kw_only=True)
 class Tools:
     """
-    What a store is given to work with.
+    What a store, or a sender, is given to work with.
 
-    :ivar name: The name of this store in the configuration, for its log lines.
+    :ivar name: The name of this store in the configuration, or the path of this
+        sender's section, for log lines.
     :ivar domain: ``matrix.domain``: the server name of users known by localpart.
     :ivar reactor: For sockets, processes, threads and timers.
     :ivar http: An HTTP client (``treq.client.HTTPClient``) for servers that the
@@ -218,11 +219,20 @@ class IStoreFactory(IPlugin):
 
 
 class IMessageSender(Interface):
-    """Carries messages to people, by e-mail, SMS or any other medium."""
+    """
+    Carries messages to people, by e-mail, SMS or any other medium.
+
+    One that provides :class:`ISelfCheck` as well is tried by
+    ``--check-config --connect``; it sends nothing then.
+    """
 
     def send(message: Message) -> Awaitable[None]:
         """
         Hand a message over to whoever delivers it.
+
+        Messages wait, and are tried again: after
+        :class:`mxisd.errors.SenderUnavailable` all of them, at first one alone; after
+        :class:`mxisd.errors.MessageRefused` this one for long, and not often.
 
         :raise MessageNotSent: If it was not taken; neither the address nor anything of
             the message may be in the text.

@@ -7,10 +7,10 @@ from typing import Any
 from mxisd.assembly.attempts import Attempts
 from mxisd.config.sections import Config
 from mxisd.config.senders import Channel as Configured
-from mxisd.config.senders import channels
+from mxisd.config.senders import SenderEntry, channels
 from mxisd.drivers.http import HttpClients
 from mxisd.errors import ConfigError, Problem
-from mxisd.interfaces import Tools
+from mxisd.interfaces import IMessageSender, Tools
 from mxisd.model.threepids import EMAIL
 from mxisd.notify.facts import Circumstances
 from mxisd.notify.notifier import Channel, Notifier
@@ -28,13 +28,8 @@ def make_notifier(
     """
     made, attempts = {}, Attempts()
     for medium, each in channels(config.threepid, config.notification).items():
-        tools = Tools(
-            name=f"threepid.medium.{medium}",
-            domain=config.matrix.domain,
-            reactor=reactor,
-            http=http.stores,
-        )
         about = circumstances(config, each)
+        tools = _tools(each.sender, config, http, reactor)
         channel = attempts.attempt(partial(_channel, medium, each, about, tools))
         if channel is not None:
             made[medium] = channel
@@ -83,3 +78,28 @@ def service_name(config: Config) -> str:
     email = channels(config.threepid, config.notification).get(EMAIL)
     name = email.identity.name if email else ""
     return name or config.matrix.domain
+
+
+def build_senders(
+    config: Config, http: HttpClients, reactor: Any
+) -> Iterator[tuple[str, IMessageSender]]:
+    """
+    Make the senders that are used, with the paths of their sections.
+
+    :raise ConfigError: If one of them cannot be made.
+    """
+    for each in channels(config.threepid, config.notification).values():
+        entry = each.sender
+        tools = _tools(entry, config, http, reactor)
+        yield entry.path, entry.factory.build(entry.settings, tools)
+
+
+def _tools(
+    entry: SenderEntry, config: Config, http: HttpClients, reactor: Any
+) -> Tools:
+    return Tools(
+        name=entry.path,
+        domain=config.matrix.domain,
+        reactor=reactor,
+        http=http.stores,
+    )

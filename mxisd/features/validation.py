@@ -17,10 +17,12 @@ from mxisd.errors import (
     DestinationRejected,
     Forbidden,
     MessageNotSent,
+    MessageRefused,
     NoValidSession,
     SessionExpired,
     SessionNotValidated,
     TextNotSent,
+    TextRefused,
     TokenIncorrect,
     UnknownMedium,
 )
@@ -206,9 +208,10 @@ class Validation:
         try:
             await self._notifier.send(notice)
         except MessageNotSent as error:
-            if session.threepid.medium == MSISDN:
-                raise TextNotSent(str(error)) from error
-            raise
+            if session.threepid.medium != MSISDN:
+                raise
+            is_final = isinstance(error, MessageRefused)
+            raise (TextRefused if is_final else TextNotSent)(str(error)) from error
 
     # --- Giving it back ---------------------------------------------------------------
 

@@ -2,23 +2,23 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 from xml.sax.saxutils import escape
 
 from attrs import frozen
 from zope.interface import implementer
 
-from mxisd.errors import ConfigError, MessageNotSent
-from mxisd.interfaces import IMessageSender, ISection, Tools
+from mxisd.errors import ConfigError, MessageNotSent, Problem, SenderUnavailable
+from mxisd.interfaces import IMessageSender, ISection, ISelfCheck, Tools
 from mxisd.model.messages import Message
 from mxisd.model.secret import Secret
 from mxisd.model.settings import option
 from mxisd.model.threepids import MSISDN
 from mxisd.notify.checks import http_url
-from mxisd.notify.http import ask, basic
+from mxisd.notify.http import ask, basic, meaning
 from mxisd.notify.placeholders import close_to, names_in, replaced
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -130,16 +130,21 @@ def parse(section: ISection) -> GatewaySettings:
 
 def build(settings: GatewaySettings, tools: Tools) -> IMessageSender:
     """Make the sender."""
-    return GatewaySender(settings, tools.http)
+    return GatewaySender(settings, tools.http, tools.name)
 
 
-@implementer(IMessageSender)
+@implementer(IMessageSender, ISelfCheck)
 @frozen
 class GatewaySender:
-    """Makes one request of each message."""
+    """
+    Makes one request of each message.
+
+    :ivar path: The section of the configuration, for what goes wrong.
+    """
 
     settings: GatewaySettings
     http: Any
+    path: str
 
     async def send(self, message: Message) -> None:
         """
@@ -158,9 +163,22 @@ class GatewaySender:
             body.encode() if body else None,
         )
         if not 200 <= answer.status <= 299:
-            raise MessageNotSent(f"the gateway answered {answer.status}")
+            text = f"{self.path}: the gateway answered {answer.status}"
+            raise meaning(answer.status)(text)
         if settings.expect and not re.search(settings.expect, answer.text):
-            raise MessageNotSent("the gateway's answer is not what expect describes")
+            text = "the gateway's answer is not what it describes"
+            raise MessageNotSent(f"{self.path}.expect: {text}")
+
+    async def problems(self) -> Sequence[Problem]:
+        """Connect; only the host is asked, for what it can do."""
+        url = urlsplit(self.settings.url.value)
+        if "%" in url.netloc:
+            return []  # there is one for each message
+        try:
+            await ask(self.http, "OPTIONS", f"{url.scheme}://{url.netloc}/", {})
+        except SenderUnavailable as error:
+            return [Problem("url", str(error))]
+        return []
 
     def _headers(self) -> Mapping[str, str]:
         settings = self.settings

@@ -1,6 +1,7 @@
 """One HTTP request to a gateway, and its answer."""
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +9,13 @@ from attrs import frozen
 
 from mxisd.drivers.http import HttpFailed
 from mxisd.drivers.http.failures import LIBRARY_ERRORS, explained
-from mxisd.errors import MessageNotSent
+from mxisd.errors import MessageNotSent, MessageRefused, SenderUnavailable
 from mxisd.model.secret import Secret
 
 LIMIT_CHARACTERS = 1 << 20
+
+ABOUT_THE_MESSAGE = frozenset({400, 413, 422})
+NOT_LET_IN = frozenset({401, 403})
 
 
 @frozen
@@ -37,7 +41,7 @@ async def ask(
     Send a request; redirects are not followed.
 
     :param http: The ``http`` of the tools.
-    :raise MessageNotSent: If there is no answer.
+    :raise SenderUnavailable: If there is no answer.
     """
     try:
         response = await http.request(
@@ -49,11 +53,11 @@ async def ask(
         if not isinstance(reason, HttpFailed):
             raise reason from error  # whoever gave up is not told that it failed
         # Without the cause: a request is in it.
-        raise MessageNotSent(f"the gateway: {reason}") from None
+        raise SenderUnavailable(f"the gateway: {reason}") from None
     except HttpFailed as error:
-        raise MessageNotSent(f"the gateway: {error}") from None
+        raise SenderUnavailable(f"the gateway: {error}") from None
     except ValueError:
-        raise MessageNotSent("the gateway: not a legal URL or header") from None
+        raise SenderUnavailable("the gateway: not a legal URL or header") from None
     return Answer(response.code, content.decode("utf-8", "replace")[:LIMIT_CHARACTERS])
 
 
@@ -61,3 +65,17 @@ def basic(login: str, password: Secret) -> str:
     """The value of an ``Authorization`` header (RFC 7617)."""
     pair = f"{login}:{password.value}".encode()
     return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+def document(text: str) -> Mapping[str, Any]:
+    """The JSON object that a text is; an empty one if it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def meaning(status: int) -> type[MessageNotSent]:
+    """What a status other than success means for this message, and for others."""
+    return MessageRefused if status in ABOUT_THE_MESSAGE else SenderUnavailable

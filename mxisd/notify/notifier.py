@@ -9,7 +9,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from mxisd.drivers.smtp import MailFailed, envelope_address
-from mxisd.errors import DeadlineExceeded, MessageNotSent
+from mxisd.errors import (
+    DeadlineExceeded,
+    MessageNotSent,
+    MessageRefused,
+    SenderUnavailable,
+)
 from mxisd.interfaces import IMessageSender
 from mxisd.model.messages import Message
 from mxisd.model.notices import Notice
@@ -25,7 +30,7 @@ SECONDS = 20.0
 """The longest that a sender may take: somebody waits for the answer."""
 
 MESSAGE_ID_LENGTH = 24
-REASON_LENGTH = 200
+REASON_LENGTH = 400
 
 log = Logger()
 
@@ -120,7 +125,7 @@ class Notifier:
         try:
             recipient = envelope_address(notice.threepid.address)
         except MailFailed as error:
-            raise MessageNotSent(str(error)) from error
+            raise error.means(str(error)) from error
         envelope = Envelope(
             sender=about.from_address,
             sender_name=about.from_name,
@@ -144,6 +149,11 @@ async def _carried(sender: IMessageSender, message: Message) -> None:
         reason = str(error)
         for spelling in message.recipient.spellings:
             reason = reason.replace(spelling, "…")
-        raise MessageNotSent(one_line(reason, REASON_LENGTH)) from None
+        raise _kind(error)(one_line(reason, REASON_LENGTH)) from None
     except Exception as error:
         raise MessageNotSent(f"the sender failed: {type(error).__name__}") from error
+
+
+def _kind(error: MessageNotSent) -> type[MessageNotSent]:
+    kinds = (MessageRefused, SenderUnavailable)
+    return next((each for each in kinds if isinstance(error, each)), MessageNotSent)

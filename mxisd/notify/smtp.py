@@ -1,15 +1,25 @@
 """``smtp``: e-mail by a mail server."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from mxisd.drivers.smtp import Encryption, MailFailed, MailServer, send_mail
+from mxisd.drivers.smtp import (
+    Encryption,
+    MailFailed,
+    MailServer,
+    Token,
+    TokenCommand,
+    TokenFile,
+    send_mail,
+    try_server,
+)
 from mxisd.drivers.tls_files import TlsFiles
-from mxisd.errors import ConfigError, MessageNotSent
-from mxisd.interfaces import IMessageSender, ISection, Tools
+from mxisd.errors import ConfigError, MessageNotSent, Problem
+from mxisd.interfaces import IMessageSender, ISection, ISelfCheck, Tools
 from mxisd.model.messages import Message
 from mxisd.model.secret import Secret
 from mxisd.model.settings import Duration, option
@@ -26,6 +36,22 @@ def _tls(value: int) -> None:
 
 
 @frozen(kw_only=True)
+class OAuth2Settings:
+    """How we get at an access token, which then stands for the password (XOAUTH2)."""
+
+    token_file: str | None = option(
+        "A file with an access token; it is read for each message, so that whoever "
+        "renews the token writes it there.",
+        None,
+    )
+    token_command: tuple[str, ...] = option(
+        "A program and its arguments, without a shell, that prints an access token; it "
+        "is run for each message, and has 10 seconds.",
+        (),
+    )
+
+
+@frozen(kw_only=True)
 class SmtpSettings:
     """A mail server."""
 
@@ -39,6 +65,7 @@ class SmtpSettings:
     )
     login: str = option("Who we are; empty: no login.", "")
     password: Secret = option("The password of ``login``.", Secret(""))
+    oauth2: OAuth2Settings = option("A token instead of a password.", OAuth2Settings)
     ca_file: str | None = option(
         "A PEM file of the certificate authorities to trust instead of the system's.",
         None,
@@ -57,15 +84,29 @@ def parse(section: ISection) -> SmtpSettings:
     """
     Judge the section.
 
-    :raise ConfigError: Also for a password without a login, and the other way round.
+    :raise ConfigError: Also for half a login, or two.
     """
     settings = section.read(SmtpSettings)
-    if bool(settings.login) != bool(settings.password):
-        missing = "login" if settings.password else "password"
-        raise ConfigError.at(missing, "is required: login and password go together")
+    _check_login(settings)
     if settings.ca_file is not None and settings.tls == Encryption.NEVER.value:
         raise ConfigError.at("caFile", "has no effect with tls: 0")
     return settings
+
+
+def _check_login(settings: SmtpSettings) -> None:
+    ways = {
+        "password": bool(settings.password),
+        "oauth2.tokenFile": settings.oauth2.token_file is not None,
+        "oauth2.tokenCommand": bool(settings.oauth2.token_command),
+    }
+    chosen = [key for key, is_there in ways.items() if is_there]
+    if chosen and not settings.login:
+        raise ConfigError.at("login", f"is required: it goes together with {chosen[0]}")
+    if settings.login and not chosen:
+        text = "is required: login and password go together, or login and oauth2"
+        raise ConfigError.at("password", text)
+    if len(chosen) > 1:
+        raise ConfigError.at(chosen[-1], f"goes not together with {chosen[0]}")
 
 
 def build(settings: SmtpSettings, tools: Tools) -> IMessageSender:
@@ -76,11 +117,10 @@ def build(settings: SmtpSettings, tools: Tools) -> IMessageSender:
     """
     TlsFiles(ca_file=settings.ca_file).require()
     host = settings.host.strip() or NEAR[0]
-    is_safe = settings.tls >= Encryption.START_TLS.value or host in NEAR
-    if settings.login and not is_safe:
+    is_open = settings.tls == Encryption.NEVER.value and host not in NEAR
+    if settings.login and is_open:
         log.warn(
-            "{name} may send its password in the clear: set tls to 2 or 3",
-            name=tools.name,
+            "{name} sends its password in the clear: set tls to 2 or 3", name=tools.name
         )
     server = MailServer(
         host=host,
@@ -89,25 +129,38 @@ def build(settings: SmtpSettings, tools: Tools) -> IMessageSender:
         name=settings.helo_name or tools.domain.rpartition(":")[0] or tools.domain,
         login=settings.login,
         password=settings.password,
+        token=_token(settings.oauth2, tools.reactor),
         ca_file=settings.ca_file,
         seconds=settings.timeout,
     )
-    return SmtpSender(tools.reactor, server)
+    return SmtpSender(tools.reactor, server, tools.name)
 
 
-@implementer(IMessageSender)
+def _token(settings: OAuth2Settings, reactor: Any) -> Token | None:
+    if settings.token_command:
+        return TokenCommand(settings.token_command, reactor)
+    return None if settings.token_file is None else TokenFile(settings.token_file)
+
+
+@implementer(IMessageSender, ISelfCheck)
 @frozen
 class SmtpSender:
-    """Hands each message to a mail server."""
+    """
+    Hands each message to a mail server.
+
+    :ivar path: The section of the configuration, for what goes wrong.
+    """
 
     reactor: Any
     server: MailServer
+    path: str
 
     async def send(self, message: Message) -> None:
         """
         Hand over.
 
-        :raise MessageNotSent: With the server's reason, as far as it is fit for a log.
+        :raise MessageNotSent: With the server's own words, as far as they are fit for a
+            log.
         """
         if message.mail is None:
             raise MessageNotSent("smtp carries e-mail only")
@@ -115,4 +168,18 @@ class SmtpSender:
         try:
             await send_mail(self.reactor, self.server, sender, recipient, message.mail)
         except MailFailed as error:
-            raise MessageNotSent(str(error)) from error
+            key = ".".join(filter(None, (self.path, error.key)))
+            raise error.means(f"{key}: {self._place}: {error}") from error
+
+    async def problems(self) -> Sequence[Problem]:
+        """Connect and log in; nothing is sent."""
+        try:
+            await try_server(self.reactor, self.server)
+        except MailFailed as error:
+            return [Problem(error.key, f"{self._place}: {error}")]
+        return []
+
+    @property
+    def _place(self) -> str:
+        host = self.server.host
+        return f"{f'[{host}]' if ':' in host else host}:{self.server.port}"

@@ -1,26 +1,30 @@
 """``twilio``: SMS by the Messages API of Twilio."""
 
-import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from attrs import frozen
 from zope.interface import implementer
 
-from mxisd.errors import MessageNotSent
-from mxisd.interfaces import IMessageSender, ISection, Tools
+from mxisd.errors import MessageNotSent, MessageRefused, Problem, SenderUnavailable
+from mxisd.interfaces import IMessageSender, ISection, ISelfCheck, Tools
 from mxisd.model.messages import Message
 from mxisd.model.secret import Secret
 from mxisd.model.settings import option
 from mxisd.model.threepids import MSISDN
 from mxisd.notify.checks import filled, http_url
-from mxisd.notify.http import ask, basic
+from mxisd.notify.http import NOT_LET_IN, Answer, ask, basic, document, meaning
 
-CREATED = 201
+FOUND, CREATED, BAD_REQUEST = 200, 201, 400
+ACTIVE = "active"
 ON_ITS_WAY = frozenset({"accepted", "scheduled", "queued", "sending", "sent"})
 ON_ITS_WAY |= {"delivered", "read"}
 MESSAGING_SERVICE = "MG"
 """What the identifiers of messaging services begin with."""
+
+NO_RECIPIENT = frozenset({21211, 21217, 21610, 21614})
+"""Codes of errors: no number, none that gets texts, or one that wants none of ours."""
 
 
 @frozen(kw_only=True)
@@ -44,16 +48,21 @@ def parse(section: ISection) -> TwilioSettings:
 
 def build(settings: TwilioSettings, tools: Tools) -> IMessageSender:
     """Make the sender."""
-    return TwilioSender(settings, tools.http)
+    return TwilioSender(settings, tools.http, tools.name)
 
 
-@implementer(IMessageSender)
+@implementer(IMessageSender, ISelfCheck)
 @frozen
 class TwilioSender:
-    """Hands each message to Twilio."""
+    """
+    Hands each message to Twilio.
+
+    :ivar path: The section of the configuration, for what goes wrong.
+    """
 
     settings: TwilioSettings
     http: Any
+    path: str
 
     async def send(self, message: Message) -> None:
         """
@@ -63,20 +72,34 @@ class TwilioSender:
         """
         if message.recipient.medium != MSISDN:
             raise MessageNotSent("twilio carries messages to phone numbers only")
-        account = quote(self.settings.account_sid, safe="")
-        url = f"/2010-04-01/Accounts/{account}/Messages.json"
-        headers = {
-            "Authorization": basic(self.settings.account_sid, self.settings.auth_token),
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        answer = await ask(
-            self.http,
-            "POST",
-            self.settings.url.rstrip("/") + url,
-            headers,
-            urlencode(self._form(message)).encode("ascii"),
-        )
-        _judge(answer.status, _document(answer.text))
+        form = urlencode(self._form(message)).encode("ascii")
+        answer = await self._asked("POST", "/Messages.json", form)
+        _judge(answer.status, document(answer.text), self.path)
+
+    async def problems(self) -> Sequence[Problem]:
+        """Ask for the account; nothing is sent."""
+        try:
+            answer = await self._asked("GET", ".json")
+        except SenderUnavailable as error:
+            return [Problem("url", str(error))]
+        if answer.status in NOT_LET_IN:
+            text = f"Twilio refused account_sid and auth_token ({answer.status})"
+            return [Problem("auth_token", text)]
+        if answer.status != FOUND:
+            return [Problem("account_sid", f"Twilio answered {answer.status}")]
+        status = document(answer.text).get("status")
+        if status != ACTIVE:
+            return [Problem("account_sid", "the account is not active")]
+        return []
+
+    async def _asked(self, method: str, path: str, form: bytes | None = None) -> Answer:
+        settings = self.settings
+        headers = {"Authorization": basic(settings.account_sid, settings.auth_token)}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        account = quote(settings.account_sid, safe="")
+        url = f"{settings.url.rstrip('/')}/2010-04-01/Accounts/{account}{path}"
+        return await ask(self.http, method, url, headers, form)
 
     def _form(self, message: Message) -> dict[str, str]:
         number = self.settings.number.strip()
@@ -95,19 +118,20 @@ class TwilioSender:
         }
 
 
-def _document(text: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _judge(status: int, document: dict[str, Any]) -> None:
+def _judge(status: int, answer: Mapping[str, Any], path: str) -> None:
     # Only numbers of it: the texts quote the phone number.
-    code = document.get("error_code") or document.get("code")
+    code = answer.get("error_code") or answer.get("code")
     more = f" ({code})" if isinstance(code, int) else ""
     if status != CREATED:
-        raise MessageNotSent(f"Twilio answered {status}{more}")
-    if document.get("status") not in ON_ITS_WAY:
-        raise MessageNotSent(f"Twilio took the message, and did not send it{more}")
+        key = ".auth_token" if status in NOT_LET_IN else ""
+        raise _meaning(status, code)(f"{path}{key}: Twilio answered {status}{more}")
+    if answer.get("status") not in ON_ITS_WAY:
+        text = f"{path}: Twilio took the message, and did not send it{more}"
+        raise MessageNotSent(text)
+
+
+def _meaning(status: int, code: Any) -> type[MessageNotSent]:
+    if status == BAD_REQUEST:
+        is_theirs = isinstance(code, int) and code in NO_RECIPIENT
+        return MessageRefused if is_theirs else MessageNotSent
+    return meaning(status)

@@ -69,6 +69,9 @@ class Answer:
 
 UNKNOWN = Answer(500, "M_UNKNOWN", "Something went wrong here; it has been logged.")
 LATER = Answer(503, "M_UNKNOWN", "This cannot be answered now; try again later.")
+NOT_SENT = Answer(
+    400, "M_EMAIL_SEND_ERROR", "The message could not be sent; try again later."
+)
 STOPPING = Answer(503, "M_UNKNOWN", "The request was given up; try again later.")
 BAD_HOMESERVER = Answer(
     502, "M_UNKNOWN", "The homeserver could not be asked, or its answer is of no use."
@@ -117,11 +120,16 @@ ANSWERS: Mapping[type[BaseException], Answer] = {
     errors.RecordsUnavailable: LATER,
     errors.Crowded: LATER,
     errors.DeadlineExceeded: LATER,
-    errors.MessageNotSent: Answer(
-        400, "M_EMAIL_SEND_ERROR", "The message could not be sent; try again later."
+    errors.MessageNotSent: NOT_SENT,
+    errors.SenderUnavailable: NOT_SENT,
+    errors.MessageRefused: Answer(
+        400, "M_EMAIL_SEND_ERROR", "The message was refused: is the address right?"
     ),
     errors.TextNotSent: Answer(
         400, "M_SEND_ERROR", "The message could not be sent; try again later."
+    ),
+    errors.TextRefused: Answer(
+        400, "M_SEND_ERROR", "The message was refused: is the number right?"
     ),
     errors.HomeserverUnavailable: BAD_HOMESERVER,
     errors.ConfigError: UNKNOWN,

@@ -7,8 +7,11 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor as real_reactor
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogPublisher
 from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -17,10 +20,11 @@ from mxisd.drivers.smtp import (
     Encryption,
     MailFailed,
     MailServer,
-    _Sender,
     envelope_address,
     send_mail,
 )
+from mxisd.drivers.smtp.sending import dotted
+from mxisd.errors import MessageNotSent, MessageRefused, SenderUnavailable
 from mxisd.model.secret import Secret
 
 reactor: Any = real_reactor
@@ -134,11 +138,18 @@ class ScriptedTests(TestCase):
         self.assertEqual(server.open, 0)
         await deferLater(reactor, 0.05)
 
-    async def refused(self, replies: Mapping[bytes, bytes], **options: Any) -> str:
+    async def refused(
+        self,
+        replies: Mapping[bytes, bytes],
+        means: type[MessageNotSent] | None = None,
+        **options: Any,
+    ) -> str:
         """What is said when sending fails; nobody else learns the address."""
         try:
             await self.sent(replies, **options)
         except MailFailed as error:
+            if means is not None:
+                self.assertIs(error.means, means)
             text = str(error)
             self.assertIsNone(error.__cause__)
             for secret in (BOB, "bob", PASSWORD):
@@ -173,25 +184,57 @@ class ScriptedTests(TestCase):
         self.assertIn(b"HELO id.example.org", server.lines)
 
     async def test_a_recipient_that_is_refused(self) -> None:
-        """The codes are told, and not the text, which has the address in it."""
-        for reply, words in (
-            (b"550 5.1.1 <bob@example.org>: unknown", "(550 5.1.1)"),
-            (b"451 4.7.1 bob@example.org: later", "(451 4.7.1)"),
-            (b"550 no bob here", "(550)"),
+        """For good or for now; the server's words are told, without the address."""
+        for reply, means, words in (
+            (
+                b"550 5.1.1 <bob@example.org>: unknown",
+                MessageRefused,
+                "550 5.1.1 … unk",
+            ),
+            (b"451 4.7.1 bob@example.org: later", MessageNotSent, "451 4.7.1 … later"),
+            (b"550 no bob here", MessageRefused, "550 no … here"),
+            (b"550 see https://x/?a=BOB%40example.org", MessageRefused, "550 see …"),
+            (b"550-5.1.1 no\r\n550 named Bob", MessageRefused, "550 5.1.1 no named …)"),
+            (b"421 4.3.2 closing", SenderUnavailable, "421 4.3.2 closing"),
         ):
-            text = await self.refused({b"RCPT": reply})
-            self.assertIn(f"refused the recipient {words}", text)
+            text = await self.refused({b"RCPT": reply}, means)
+            self.assertIn(f"refused the recipient ({words}", text)
 
     async def test_a_message_that_is_refused(self) -> None:
         """Before it is sent, and after."""
-        for command in (b"MAIL", b"DATA", b"."):
-            text = await self.refused({command: b"554 5.7.1 spam for bob"})
-            self.assertIn("554 5.7.1", text)
+        spam = b"554 5.7.1 spam for bob"
+        for command, means in (
+            (b"MAIL", SenderUnavailable),
+            (b"DATA", MessageRefused),
+            (b".", MessageRefused),
+        ):
+            text = await self.refused({command: spam}, means)
+            self.assertIn("(554 5.7.1 spam for …)", text)
+
+    async def test_a_server_that_knows_no_measure(self) -> None:
+        """Of a long answer the beginning is told; one without end is none."""
+        text = await self.refused({b"RCPT": b"550 " + b"long words " * 999})
+        self.assertLess(len(text), 300)
+        endless = b"250-more\r\n" * 999 + b"250 end"
+        text = await self.refused({b"MAIL": endless}, SenderUnavailable)
+        self.assertIn("talks nonsense", text)
+        text = await self.refused({b"MAIL": b"250 " + b"x" * 99999}, SenderUnavailable)
+        self.assertIn("talks nonsense", text)
 
     async def test_a_server_that_serves_nobody(self) -> None:
-        """The code of its greeting is told."""
-        text = await self.refused({b"": b"421 4.3.2 too busy"})
-        self.assertIn("serves nobody now (421 4.3.2)", text)
+        """What it says is told."""
+        text = await self.refused({b"": b"421 4.3.2 too busy"}, SenderUnavailable)
+        self.assertIn("serves nobody now (421 4.3.2 too busy)", text)
+
+    async def test_a_goodbye_that_nobody_answers(self) -> None:
+        """The mail is taken; it would be sent twice."""
+        for reply in (SILENCE, HANG_UP, b"500 what?"):
+            await self.sent({b"QUIT": reply}, seconds=0.5)
+
+    async def test_whoever_is_refused_says_goodbye(self) -> None:
+        """Servers write down who does not."""
+        await self.refused({b"RCPT": b"550 no"})
+        self.assertEqual(self.server.lines[-1], b"QUIT")
 
     async def test_a_server_that_is_no_mail_server(self) -> None:
         """It is refused."""
@@ -200,8 +243,9 @@ class ScriptedTests(TestCase):
     async def test_a_silent_server(self) -> None:
         """Wherever it falls silent, there is an end, and the connection is cut."""
         for command in (b"", b"EHLO", b"RCPT", b"."):
-            text = await self.refused({command: SILENCE}, seconds=0.5)
-            self.assertTrue("silent" in text or "0.5 s" in text, text)
+            means = MessageNotSent if command in (b"RCPT", b".") else SenderUnavailable
+            text = await self.refused({command: SILENCE}, means, seconds=0.5)
+            self.assertIn("not done within 0.5 s", text)
 
     async def test_a_server_that_hangs_up(self) -> None:
         """Wherever it does."""
@@ -242,14 +286,14 @@ class ScriptedTests(TestCase):
         text = await self.refused({}, login="mxisd")
         self.assertIn("does not offer a login", text)
 
-    async def test_a_login_that_is_refused(self) -> None:
-        """The code is told; the password is nowhere."""
+    async def test_words_before_tls(self) -> None:
+        """Somebody in between may have said them."""
         replies = {
-            b"EHLO": b"250-x\r\n250 AUTH PLAIN",
-            b"AUTH": b"535 5.7.8 not you, mxisd",
+            b"EHLO": b"250-x\r\n250 starttls",
+            b"STARTTLS": b"220 go on\r\n250 and do what I say",
         }
-        text = await self.refused(replies, login="mxisd")
-        self.assertIn("refused login and password", text)
+        text = await self.refused(replies, encryption=Encryption.START_TLS)
+        self.assertIn("said before TLS", text)
 
 
 class AddressTests(SynchronousTestCase):
@@ -301,14 +345,99 @@ class AddressTests(SynchronousTestCase):
 
 
 class StuffingTests(SynchronousTestCase):
-    @given(st.lists(st.text(alphabet=".\na", max_size=6), max_size=8))
-    def test_pieces_do_not_matter(self, texts: list[str]) -> None:
-        """However a message is cut up, it is stuffed as in one piece."""
-        pieces = [each.encode() for each in texts if each]
-        sender = _Sender(None, None, None, b"x", 4)
-        sent = b"".join(sender.transformChunk(each) for each in pieces)
-        whole = b"\r\n".join(
-            b"." + line if line.startswith(b".") else line
-            for line in b"".join(pieces).split(b"\n")
+    @given(st.text(alphabet=".\na", max_size=20))
+    def test_the_message_comes_back(self, text: str) -> None:
+        """Only the last line is a dot alone, and whoever takes it undoes the rest."""
+        sent = dotted(text.encode()).split(b"\r\n")
+        self.assertEqual(sent.index(b"."), len(sent) - 1)
+        lines = [line.removeprefix(b".") for line in sent[:-1]]
+        self.assertEqual(b"\n".join(lines).decode(), text.removesuffix("\n"))
+
+
+class _Addresses:
+    """Resolves every name to the same addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+
+    def resolveHostName(
+        self, receiver: Any, name: str, portNumber: int = 0, *_: Any, **__: Any
+    ) -> Any:
+        """Tell them."""
+        receiver.resolutionBegan(self)
+        for each in self.addresses:
+            kind = IPv6Address if ":" in each else IPv4Address
+            receiver.addressResolved(kind("TCP", each, portNumber))
+        receiver.resolutionComplete()
+        return self
+
+    def cancel(self) -> None:
+        """Nothing is under way."""
+
+
+class NameTests(TestCase):
+    """Mail servers that have several addresses, or none."""
+
+    def resolve_to(self, *addresses: str) -> None:
+        """Let names have these addresses."""
+        former = reactor.installNameResolver(_Addresses(*addresses))
+        self.addCleanup(reactor.installNameResolver, former)
+
+    def settings(self, port: int, **more: Any) -> MailServer:
+        """A server with a name."""
+        return MailServer(
+            host="mx.example.org",
+            port=port,
+            encryption=Encryption.NEVER,
+            name="x",
+            **more,
         )
-        self.assertEqual(sent, whole)
+
+    async def test_addresses_that_are_dead(self) -> None:
+        """Of either family: another one is taken, and soon."""
+        for addresses in (("::1", "127.0.0.1"), ("127.0.0.2", "127.0.0.1")):
+            self.resolve_to(*addresses)
+            server = Scripted(POLITE)
+            port = reactor.listenTCP(0, server, interface="127.0.0.1")
+            begun = reactor.seconds()
+            settings = self.settings(port.getHost().port)
+            await send_mail(reactor, settings, ALICE, BOB, MAIL)
+            self.assertLess(reactor.seconds() - begun, 5)
+            self.assertIn(b"DATA", server.lines)
+            await port.stopListening()
+            while server.open:
+                await deferLater(reactor, 0.01)
+
+    async def test_no_address(self) -> None:
+        """It is told, with the key."""
+        self.resolve_to()
+        with self.assertRaises(MailFailed) as caught:
+            await send_mail(reactor, self.settings(25), ALICE, BOB, MAIL)
+        error = caught.exception
+        self.assertIn("does not resolve", str(error))
+        self.assertEqual((error.key, error.means), ("host", SenderUnavailable))
+
+    async def test_whoever_gives_up_is_not_told_that_it_failed(self) -> None:
+        """Also while the connection is being made."""
+        self.resolve_to("192.0.2.1")
+        sending = Deferred.fromCoroutine(
+            send_mail(_Deaf(), self.settings(25), ALICE, BOB, MAIL)
+        )
+        sending.cancel()
+        with self.assertRaises(CancelledError):
+            await sending
+
+    async def test_a_connection_that_takes_too_long(self) -> None:
+        """The time is over, and nothing else went wrong."""
+        deaf = _Deaf()
+        sending = Deferred.fromCoroutine(
+            send_mail(deaf, self.settings(25, seconds=3), ALICE, BOB, MAIL)
+        )
+        deaf.advance(4)
+        with self.assertRaises(MailFailed) as caught:
+            await sending
+        self.assertIn("not done within 3 s", str(caught.exception))
+
+
+class _Deaf(MemoryReactorClock):
+    """Nobody answers."""

@@ -1,5 +1,6 @@
 """A real mail server (aiosmtpd) in a thread of its own."""
 
+import base64
 import logging
 import ssl
 import warnings
@@ -13,6 +14,8 @@ from attrs import define, field, frozen
 
 from tests.integration.server import free_port
 from tests.tls import IssuedCertificate
+
+TOKEN_USER, TOKEN = "tokens@example.org", "ya29.swordfish"
 
 
 @frozen
@@ -29,6 +32,24 @@ class Delivered:
 @define(eq=False)
 class _Inbox:
     delivered: list[Delivered] = field(factory=list)
+    failed: int = 0
+
+    async def auth_CRAM__MD5(self, server: Any, args: Any) -> AuthResult:
+        """Offer it, and have nothing that it works with."""
+        challenge = base64.b64encode(b"<1@mail.example.org>").decode()
+        await server.challenge_auth(challenge, encode_to_b64=False)
+        self.failed += 1
+        return AuthResult(success=False, handled=False)
+
+    async def auth_XOAUTH2(self, server: Any, args: Any) -> AuthResult:
+        """Judge a token."""
+        said = await server.challenge_auth("", encode_to_b64=False)
+        name, _, rest = said.decode().partition("\1auth=Bearer ")
+        if name == f"user={TOKEN_USER}" and rest == f"{TOKEN}\1\1":
+            return AuthResult(success=True, auth_data=TOKEN_USER)
+        self.failed += 1
+        await server.challenge_auth('{"status": "401"}')
+        return AuthResult(success=False, handled=False)
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, options: Any
@@ -80,7 +101,7 @@ class MailServer:
         context = None if certificate is None else _context(certificate)
         options: dict[str, Any] = {}
         if login is not None:
-            options["authenticator"] = _authenticator(*login)
+            options["authenticator"] = _authenticator(self._inbox, *login)
             options["auth_required"] = True
             options["auth_require_tls"] = certificate is not None and not is_implicit
         if context is not None and is_implicit:
@@ -94,6 +115,11 @@ class MailServer:
         self._controller = Controller(
             self._inbox, hostname="127.0.0.1", port=self.port, **options
         )
+
+    @property
+    def failed(self) -> int:
+        """How many logins have failed."""
+        return self._inbox.failed
 
     def start(self) -> "MailServer":
         """Listen."""
@@ -115,11 +141,12 @@ def _name(path: Path) -> str:
     return str(path)
 
 
-def _authenticator(name: str, password: str) -> Any:
+def _authenticator(inbox: _Inbox, name: str, password: str) -> Any:
     def judge(
         server: Any, session: Any, envelope: Any, mechanism: str, data: Any
     ) -> AuthResult:
         expected = LoginPassword(name.encode(), password.encode())
+        inbox.failed += data != expected
         return AuthResult(success=data == expected, auth_data=name, handled=False)
 
     return judge

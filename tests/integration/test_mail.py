@@ -20,12 +20,14 @@ from mxisd.errors import ConfigError, MessageNotSent
 from mxisd.model.threepids import EMAIL, ThreePid
 from mxisd.randomness import SystemRandom
 from tests.config.fakes import loaded
-from tests.integration.smtp_server import MailServer
-from tests.notify.fakes import BOB, INVITE, LINK, NOTICES, TOKEN, VALIDATION, to
+from tests.integration.smtp_server import TOKEN, TOKEN_USER, MailServer
+from tests.notify.fakes import BOB, INVITE, LINK, NOTICES, VALIDATION, to
+from tests.notify.fakes import TOKEN as SESSION_TOKEN
 from tests.tls import CertificateAuthority
 
 reactor: Any = real_reactor
 LOGIN, PASSWORD = "mxisd", "swordfish-ü"
+SMTP = "threepid.medium.email.connectors.smtp"
 
 
 class MailTests(TestCase):
@@ -47,7 +49,14 @@ class MailTests(TestCase):
     def assert_silent(self) -> None:
         """No secret was logged."""
         logged = "\n".join(self.logged)
-        for secret in (TOKEN, PASSWORD, BOB.address, "nobody@", "later@"):
+        for secret in (
+            SESSION_TOKEN,
+            TOKEN,
+            PASSWORD,
+            BOB.address,
+            "nobody@",
+            "later@",
+        ):
             self.assertNotIn(secret, logged)
 
     def server(self, **options: Any) -> MailServer:
@@ -204,21 +213,52 @@ class MailTests(TestCase):
         await self.notifier(server, tls=1).send(VALIDATION)
         self.assertEqual(len(server.delivered), 1)
 
+    async def test_a_server_without_tls_that_cannot_do_what_it_offers(self) -> None:
+        """CRAM-MD5 is offered, and refused: the password gets in all the same."""
+        server = self.server(login=(LOGIN, PASSWORD))
+        notifier = self.notifier(server, tls=1, login=LOGIN, password=PASSWORD)
+        await notifier.send(VALIDATION)
+        self.mail(server)
+
     async def test_wrong_logins(self) -> None:
-        """A wrong password, and none at all."""
+        """A wrong password, which is one failed login, and none at all."""
         server = self.server(certificate=self.certificate, login=(LOGIN, PASSWORD))
         settings: dict[str, Any] = {"tls": 2, "caFile": str(self.authority.ca_file)}
         wrong = self.notifier(server, **settings, login=LOGIN, password="wrong")
-        self.assertIn("login and password", await self.refused(wrong))
-        self.assertIn("530", await self.refused(self.notifier(server, **settings)))
+        text = await self.refused(wrong)
+        self.assertTrue(text.startswith(f"{SMTP}.login: 127.0.0.1:{server.port}: "))
+        self.assertIn("the server refused login and password (535 5.7.8", text)
+        self.assertEqual(server.failed, 1)
+        text = await self.refused(self.notifier(server, **settings))
+        self.assertIn("530 5.7.0", text)
+        self.assertIn(f"{SMTP}.login: ", text)
         self.assertEqual(server.delivered, [])
+
+    async def test_tokens(self) -> None:
+        """A program prints them; a wrong one is one failed login."""
+        server = self.server(certificate=self.certificate, login=(LOGIN, PASSWORD))
+        settings: dict[str, Any] = {"tls": 2, "caFile": str(self.authority.ca_file)}
+        for token in (TOKEN, "old"):
+            command = ["/bin/echo", token]
+            notifier = self.notifier(
+                server, **settings, login=TOKEN_USER, oauth2={"tokenCommand": command}
+            )
+            if token == TOKEN:
+                await notifier.send(VALIDATION)
+                self.assertEqual(server.delivered[0].login, TOKEN_USER)
+            else:
+                text = await self.refused(notifier)
+                self.assertIn(f"{SMTP}.oauth2: ", text)
+                self.assertIn("refused login and token (535", text)
+        self.assertEqual(server.failed, 1)
 
     async def test_recipients_that_are_refused(self) -> None:
         """For good, or for now; the codes are told."""
         notifier = self.notifier(self.server(), tls=0)
         for name, code in (("nobody", "550 5.1.1"), ("later", "451 4.7.1")):
             notice = to(ThreePid(EMAIL, f"{name}@example.com"), VALIDATION)
-            self.assertIn(code, await self.refused(notifier, notice))
+            text = await self.refused(notifier, notice)
+            self.assertIn(f"refused the recipient ({code} …", text)
 
     async def test_many_at_once(self) -> None:
         """Each message has a connection, and nobody waits for the others."""

@@ -117,7 +117,9 @@ class Gateway(Resource):
     def tools(self) -> Tools:
         """The tools of a sender that reaches this gateway only."""
         http = StubTreq(self)
-        return Tools(name="x", domain="example.org", reactor=Clock(), http=http)
+        return Tools(
+            name="threepid.own", domain="example.org", reactor=Clock(), http=http
+        )
 
 
 @implementer(IMessageSender)

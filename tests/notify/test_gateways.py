@@ -13,7 +13,12 @@ from twisted.internet.error import ConnectionRefusedError, DNSLookupError
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.config.structure import Section
-from mxisd.errors import ConfigError, MessageNotSent
+from mxisd.errors import (
+    ConfigError,
+    MessageNotSent,
+    MessageRefused,
+    SenderUnavailable,
+)
 from mxisd.interfaces import IMessageSender, Tools
 from mxisd.model.messages import Message
 from mxisd.notify import discarding, gateway, sendgrid, twilio
@@ -50,6 +55,7 @@ class GatewayTestCase(SynchronousTestCase):
     message: Message
     status = 200
     answer: bytes = b"{}"
+    last: type[BaseException]
 
     def setUp(self) -> None:
         """A gateway that is fine."""
@@ -75,10 +81,26 @@ class GatewayTestCase(SynchronousTestCase):
         failure = self.failureResultOf(
             Deferred.fromCoroutine(_awaited(sender, self.message)), MessageNotSent
         )
-        text = str(failure.value)
+        text, self.last = str(failure.value), type(failure.value)
         for secret in (TOKEN, BOB.address, PHONE.address, "swordfish", "example.net"):
             self.assertNotIn(secret, text)
         return text
+
+    def meaning(self, **section: Any) -> type[BaseException]:
+        """What a refusal means for this message, and for others."""
+        self.refused(**section)
+        return self.last
+
+    def tried(self, tools: Tools | None = None, **section: Any) -> list[str]:
+        """The keys that the sender itself finds wrong; it has sent nothing then."""
+        sender: Any = self.sender(tools, **section)
+        checking = Deferred.fromCoroutine(sender.problems())
+        found = self.successResultOf(checking)
+        for asked in self.gateway.asked:
+            self.assertIn(asked.method, ("GET", "OPTIONS"))
+            self.assertEqual(asked.body, b"")
+        self.assertNotIn("swordfish", repr(found))
+        return [each.path for each in found]
 
     def problems(self, **section: Any) -> list[str]:
         """The keys that are wrong."""
@@ -104,7 +126,32 @@ class AnyGatewayTests(GatewayTestCase):
         for status in (302, 400, 401, 403, 404, 429, 500, 503):
             self.gateway.status = status
             self.gateway.answer = f"no {PHONE.address}".encode()
-            self.assertIn(str(status), self.refused())
+            text = self.refused()
+            self.assertIn(str(status), text)
+            self.assertIn(self.gateway.tools.name, text)
+
+    def test_what_a_failure_means(self) -> None:
+        """The message is at fault, or the gateway serves nobody now, or not us."""
+        for statuses, expected in (
+            ((400, 413, 422), MessageRefused),
+            ((302, 401, 403, 404, 429, 500, 503), SenderUnavailable),
+        ):
+            for status in statuses:
+                self.gateway.status = status
+                self.assertIs(self.meaning(), expected, status)
+        self.gateway.status = 200
+        self.assertIs(self.meaning(expect="taken"), MessageNotSent)
+
+    def test_tried(self) -> None:
+        """Any answer of the host is one; what the operator wrote is not asked for."""
+        self.gateway.status = 405
+        self.assertEqual(self.tried(url="https://gateway.example.net/send?t=x"), [])
+        (asked,) = self.gateway.asked
+        self.assertEqual((asked.path, asked.query), ("/", ""))
+        self.assertNotIn("x-api-key", asked.headers)
+        tools = evolve(self.gateway.tools, http=Broken(ConnectionRefusedError()))
+        self.assertEqual(self.tried(tools), ["url"])
+        self.assertEqual(self.tried(tools, url="https://%NUMBER%.example.net/"), [])
 
     def test_nobody_there(self) -> None:
         """Nothing of the request is told."""
@@ -115,6 +162,7 @@ class AnyGatewayTests(GatewayTestCase):
         ):
             tools = evolve(self.gateway.tools, http=Broken(error))
             self.assertIn(words, self.refused(tools))
+            self.assertIs(self.last, SenderUnavailable)
 
     def test_slow(self) -> None:
         """It waits until whoever called gives up."""
@@ -172,6 +220,39 @@ class SendGridTests(GatewayTestCase):
         for status in (200, 201, 204, 401, 413, 500):
             self.gateway.status = status
             self.assertIn(str(status), self.refused())
+
+    def test_what_a_failure_means(self) -> None:
+        """Only who is to get the message is its own fault."""
+        for field, expected in (
+            ("personalizations.0.to.0.email", MessageRefused),
+            ("from.email", MessageNotSent),
+            (f"<{BOB.address}>", MessageNotSent),
+        ):
+            errors = [{"message": f"bad: {BOB.address}", "field": field}, None]
+            self.gateway.status = 400
+            self.gateway.answer = json.dumps({"errors": errors}).encode()
+            self.assertIs(self.meaning(), expected)
+        self.gateway.answer = b'{"errors": 5}'
+        self.assertIs(self.meaning(), MessageNotSent)
+        self.gateway.status = 401
+        self.assertIs(self.meaning(), SenderUnavailable)
+        self.assertIn(".key:", self.refused())
+
+    def test_tried(self) -> None:
+        """The key's scopes tell whether it may send."""
+        for status, answer, expected in (
+            (200, b'{"scopes": ["alerts.read", "mail.send"]}', []),
+            (200, b'{"scopes": ["alerts.read"]}', ["key"]),
+            (200, b"welcome", ["key"]),
+            (401, b"", ["key"]),
+            (403, b"", ["key"]),
+            (500, b"", ["url"]),
+        ):
+            self.gateway.status, self.gateway.answer = status, answer
+            self.assertEqual(self.tried(), expected, (status, answer))
+        self.assertEqual(self.gateway.asked[-1].path, "/v3/scopes")
+        tools = evolve(self.gateway.tools, http=Broken(ConnectionRefusedError()))
+        self.assertEqual(self.tried(tools), ["url"])
 
     def test_keys(self) -> None:
         """The API key is needed; a URL is one."""
@@ -244,6 +325,37 @@ class TwilioTests(GatewayTestCase):
         ):
             self.gateway.status, self.gateway.answer = status, answer
             self.refused()
+
+    def test_what_a_failure_means(self) -> None:
+        """Numbers that get no texts, our own settings, and trouble at Twilio."""
+        for status, code, expected in (
+            (400, 21211, MessageRefused),
+            (400, 21614, MessageRefused),
+            (400, 21212, MessageNotSent),
+            (400, [], MessageNotSent),
+            (401, 20003, SenderUnavailable),
+            (429, 20429, SenderUnavailable),
+            (503, None, SenderUnavailable),
+        ):
+            self.gateway.status = status
+            self.gateway.answer = json.dumps({"code": code}).encode()
+            self.assertIs(self.meaning(), expected, code)
+
+    def test_tried(self) -> None:
+        """The account is asked for."""
+        for status, answer, expected in (
+            (200, b'{"status": "active"}', []),
+            (200, b'{"status": "suspended"}', ["account_sid"]),
+            (200, b"welcome", ["account_sid"]),
+            (401, b"", ["auth_token"]),
+            (404, b"", ["account_sid"]),
+        ):
+            self.gateway.status, self.gateway.answer = status, answer
+            self.assertEqual(self.tried(), expected, (status, answer))
+        asked = self.gateway.asked[-1]
+        self.assertEqual(asked.path, "/2010-04-01/Accounts/AC123.json")
+        tools = evolve(self.gateway.tools, http=Broken(ConnectionRefusedError()))
+        self.assertEqual(self.tried(tools), ["url"])
 
     def test_keys(self) -> None:
         """All three are needed, under mxisd's names."""

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from mxisd.errors import MessageNotSent
+from mxisd.errors import MessageNotSent, MessageRefused, SenderUnavailable
 from mxisd.model.notices import (
     InviteNotice,
     Notice,
@@ -145,8 +145,26 @@ class NotifierTests(SynchronousTestCase):
         self.mail.outcome = MessageNotSent(f"no {BOB.address}\nhere " + "x" * 999)
         text = self.refused(VALIDATION)
         self.assertTrue(text.startswith("no … here xxx"))
-        self.assertLess(len(text), 300)
+        self.assertLess(len(text), 500)
         self.assertTrue([e for e in self.events if e["log_level"].name == "warn"])
+
+    def test_what_a_failure_means(self) -> None:
+        """Whoever tries again is told, whatever a plug-in makes of our classes."""
+
+        class Own(MessageRefused):
+            """A plug-in's."""
+
+        for error, kind in (
+            (MessageNotSent("no"), MessageNotSent),
+            (Own("no"), MessageRefused),
+            (SenderUnavailable("no"), SenderUnavailable),
+            (KeyError("no"), MessageNotSent),
+        ):
+            self.mail.outcome = error
+            failure = self.failureResultOf(self.sending(VALIDATION), MessageNotSent)
+            self.assertIs(failure.type, kind)
+        strange = to(ThreePid(EMAIL, "bj\u00f8rn@example.org"), VALIDATION)
+        self.failureResultOf(self.sending(strange), MessageRefused)
 
     def test_senders_that_fail(self) -> None:
         """A plug-in may raise anything; only its class is told."""

@@ -7,17 +7,19 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.config.structure import Section
+from mxisd.drivers.smtp import TokenCommand, TokenFile
 from mxisd.errors import ConfigError
 from mxisd.interfaces import Tools
 from mxisd.notify import smtp
 from mxisd.notify.smtp import SmtpSender
 
+PATH = "threepid.medium.email.connectors.smtp"
 LOGIN: Any = {"login": "mxisd", "password": "swordfish"}
 
 
 def sender(domain: str = "example.org", **section: Any) -> SmtpSender:
     """What is made of a section."""
-    tools = Tools(name="threepid", domain=domain, reactor=Clock(), http=None)
+    tools = Tools(name=PATH, domain=domain, reactor=Clock(), http=None)
     made = smtp.build(smtp.parse(Section(section)), tools)
     assert isinstance(made, SmtpSender)
     return made
@@ -36,6 +38,13 @@ class SettingsTests(SynchronousTestCase):
         """Half a login, an authority that nobody asks, no way to speak TLS, no time."""
         self.assertEqual(self.problems(login="mxisd"), ["password"])
         self.assertEqual(self.problems(password="swordfish"), ["login"])
+        self.assertEqual(self.problems(oauth2={"tokenFile": "t"}), ["login"])
+        both = {"tokenFile": "t", "tokenCommand": ["t"]}
+        self.assertEqual(
+            self.problems(login="mxisd", oauth2=both), ["oauth2.tokenCommand"]
+        )
+        token = {"tokenFile": "t"}
+        self.assertEqual(self.problems(**LOGIN, oauth2=token), ["oauth2.tokenFile"])
         self.assertEqual(self.problems(tls=0, caFile="ca.pem"), ["caFile"])
         self.assertEqual(self.problems(tls=4), ["tls"])
         self.assertEqual(self.problems(timeout=0), ["timeout"])
@@ -53,11 +62,21 @@ class SettingsTests(SynchronousTestCase):
         """This machine, where none is said, as with mxisd."""
         self.assertEqual(sender(host=" ").server.host, "localhost")
 
+    def test_tokens(self) -> None:
+        """Of a file, of a program, or none."""
+        for oauth2, kind in (
+            ({"tokenFile": "t"}, TokenFile),
+            ({"tokenCommand": ["print-token", "-x"]}, TokenCommand),
+        ):
+            made = sender(login="mxisd", oauth2=oauth2)
+            self.assertIsInstance(made.server.token, kind)
+        self.assertIsNone(sender(**LOGIN).server.token)
+
     def test_passwords_in_the_clear(self) -> None:
-        """The operator is warned, unless TLS is sure, or the server is near."""
+        """The operator is warned where they are said; the default says none."""
         for host, tls, count in (
             ("mx.example.org", 0, 1),
-            ("mx.example.org", 1, 1),
+            ("mx.example.org", 1, 0),
             ("mx.example.org", 2, 0),
             ("mx.example.org", 3, 0),
             ("localhost", 0, 0),

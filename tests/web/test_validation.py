@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxisd.errors import MessageNotSent
+from mxisd.errors import MessageNotSent, MessageRefused
 from mxisd.features.validation import ValidationPolicy
 from mxisd.model.sessions import LIFE_MS
 from tests.web.sessions import BODIES, CLIENT, FORM, MAIL, PHONE, ValidationTestCase
@@ -195,6 +195,19 @@ class RefusalTests(ValidationTestCase):
             answer = self.request(medium=medium)
             self.assert_refused(answer, 400, errcode)
             self.assertNotIn("internal", answer.content["error"])
+            self.assertIn("try again later", answer.content["error"])
+
+    def test_messages_that_are_refused_for_good(self) -> None:
+        """Nobody is told to try again."""
+        self.world.notifier.trouble = MessageRefused("550 no such user")
+        for medium, errcode, words in (
+            ("email", "M_EMAIL_SEND_ERROR", "is the address right?"),
+            ("msisdn", "M_SEND_ERROR", "is the number right?"),
+        ):
+            answer = self.request(medium=medium)
+            self.assert_refused(answer, 400, errcode)
+            self.assertIn(words, answer.content["error"])
+            self.assertNotIn("later", answer.content["error"])
 
     def test_limits(self) -> None:
         """Five at once; then the client learns when to come back."""
