@@ -1,4 +1,4 @@
-"""``--check-config --connect``: what only the stores themselves can tell."""
+"""``--check-config --connect``: what only stores and senders themselves can tell."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,15 +7,17 @@ from attrs import evolve
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 
+from mxisd.assembly.base import clients
+from mxisd.assembly.messages import build_senders
 from mxisd.assembly.stores import build_stores
 from mxisd.config.sections import Config
 from mxisd.errors import Problem, Unavailable
-from mxisd.interfaces import IStoreFactory, Store
+from mxisd.interfaces import ISelfCheck, IStoreFactory
 from mxisd.resolver.guard import apart
 from mxisd.waiting import in_time
 
 PATIENCE = 60.0
-"""Seconds that one store may take."""
+"""Seconds that one store, or one sender, may take."""
 
 STOP_PATIENCE = 5.0
 
@@ -31,22 +33,38 @@ async def problems_of_stores(
     """
     found: list[Problem] = []
     for name, store in build_stores(config, factories, reactor):
-        for problem in await _problems(store, reactor):
-            path = ".".join(filter(None, (name, problem.path)))
-            found.append(evolve(problem, path=path))
+        if store.self_check is not None:
+            found += await _problems(name, store.self_check, reactor)
+            await _stop(store.service, reactor)
     return found
 
 
-async def _problems(store: Store, reactor: Any) -> Sequence[Problem]:
-    check = store.self_check
-    if check is None:
-        return ()
+async def problems_of_senders(config: Config, reactor: Any) -> Sequence[Problem]:
+    """
+    Let every sender that can do so try what is configured; nothing is sent.
+
+    :return: What does not work; each path begins with that of the sender's section.
+    :raise ConfigError: If a sender cannot be made.
+    """
+    found: list[Problem] = []
+    http = clients(config, reactor)
+    for path, sender in build_senders(config, http, reactor):
+        if ISelfCheck.providedBy(sender):
+            check: Any = sender
+            found += await _problems(path, check, reactor)
+    return found
+
+
+async def _problems(place: str, check: ISelfCheck, reactor: Any) -> Sequence[Problem]:
+    problems: Sequence[Problem]
     try:
-        return await in_time(apart(check.problems), PATIENCE, reactor)
+        problems = await in_time(apart(check.problems), PATIENCE, reactor)
     except Unavailable as error:
-        return (Problem("", str(error)),)
-    finally:
-        await _stop(store.service, reactor)
+        problems = (Problem("", str(error)),)
+    return [
+        evolve(each, path=".".join(filter(None, (place, each.path))))
+        for each in problems
+    ]
 
 
 async def _stop(service: IService | None, reactor: Any) -> None:

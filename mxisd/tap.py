@@ -37,7 +37,7 @@ from mxisd.plugins import find_factories, find_senders, log_problem
 from mxisd.public_url import found_at_public_url
 from mxisd.records.key_files import current_public_key
 from mxisd.root import AS_ROOT, ROOT, Root, SignalsService, Terminal, UserService
-from mxisd.selfcheck import problems_of_stores
+from mxisd.selfcheck import problems_of_senders, problems_of_stores
 from mxisd.services import NamesService
 
 DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
@@ -54,7 +54,11 @@ class Options(usage.Options):
     ]
     optFlags = [  # noqa: RUF012
         ["check-config", None, "Judge the configuration, and exit."],
-        ["connect", None, "With --check-config: try stores and the public URL, too."],
+        [
+            "connect",
+            None,
+            "With --check-config: also try stores, senders and the public URL.",
+        ],
         ["dump-config", None, "Print the effective configuration, and exit."],
     ]
 
@@ -227,7 +231,9 @@ def _connect(
 
     async def ask() -> None:
         try:
-            found = [*await problems_of_stores(config, factories, reactor)]
+            of_stores = await problems_of_stores(config, factories, reactor)
+            of_senders = await problems_of_senders(config, reactor)
+            found = [*of_stores, *of_senders]
         except ConfigError as error:
             found = [*error.problems]
         outcome.append([*found, *await _public_problems(place, config, reactor)])

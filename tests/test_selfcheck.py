@@ -1,4 +1,4 @@
-"""What the stores themselves tell about the configuration."""
+"""What stores and senders themselves tell about the configuration."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,10 +10,24 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from mxisd.config.loader import load
 from mxisd.errors import ConfigError, Problem, StoreUnavailable
-from mxisd.interfaces import ISelfCheck, Store, Tools
-from mxisd.selfcheck import PATIENCE, STOP_PATIENCE, problems_of_stores
+from mxisd.interfaces import (
+    IMessageSender,
+    IMessageSenderFactory,
+    ISelfCheck,
+    Store,
+    Tools,
+)
+from mxisd.model.messages import Message
+from mxisd.selfcheck import (
+    PATIENCE,
+    STOP_PATIENCE,
+    problems_of_senders,
+    problems_of_stores,
+)
 from tests.config.fakes import FOUNDATION, FakeFactory, FakeMemorySettings, loaded
+from tests.notify.fakes import Recorder
 
 
 @implementer(ISelfCheck)
@@ -52,6 +66,33 @@ class Factory(FakeFactory):
             raise self.store
         made: Store = self.store
         return made
+
+
+@implementer(IMessageSenderFactory)
+@frozen
+class Senders:
+    """Builds what the test says."""
+
+    sender: Any
+    sender_type: str = "own"
+    summary: str = "Senders"
+
+    def parse(self, section: Any) -> None:
+        """There are no keys."""
+
+    def build(self, settings: Any, tools: Tools) -> Any:
+        """The sender."""
+        return self.sender
+
+
+@implementer(IMessageSender, ISelfCheck)
+@frozen
+class CheckingSender(Check):
+    """A sender that answers what it is told."""
+
+    async def send(self, message: Message) -> None:
+        """Nobody wants that."""
+        raise AssertionError("it was sent")
 
 
 class SelfCheckTests(SynchronousTestCase):
@@ -118,3 +159,52 @@ class SelfCheckTests(SynchronousTestCase):
         """That is a problem of the configuration."""
         asked = self.problems(ConfigError.at("a", "is wrong"))
         self.failureResultOf(asked, ConfigError)
+
+
+class SendersTests(SynchronousTestCase):
+    """What senders themselves tell."""
+
+    def problems(self, sender: Any) -> "Deferred[Sequence[Problem]]":
+        """Check a configuration with one sender."""
+        self.clock = Clock()
+        path = "threepid.medium.own.connectors.own"
+        text = "threepid: {medium: {own: {connector: own}}}"
+        config = load(
+            FOUNDATION + text,
+            environment={},
+            read_file=str,
+            factories={},
+            sender_factories={"own": Senders(sender)},
+        ).config
+        self.assertEqual(config.threepid.medium["own"].connectors["own"].path, path)
+        return Deferred.fromCoroutine(problems_of_senders(config, self.clock))
+
+    def test_paths_begin_with_the_section(self) -> None:
+        """Several problems of one sender are all told."""
+
+        async def answer() -> Sequence[Problem]:
+            return [Problem("host", "is wrong"), Problem("", "is odd")]
+
+        found = self.successResultOf(self.problems(CheckingSender(answer)))
+        path = "threepid.medium.own.connectors.own"
+        told = [(each.path, each.text) for each in found]
+        self.assertEqual(told, [(f"{path}.host", "is wrong"), (path, "is odd")])
+
+    def test_one_that_hangs_or_fails(self) -> None:
+        """That is a problem, too."""
+
+        async def hangs() -> Any:
+            await Deferred()
+
+        async def breaks() -> Any:
+            raise KeyError("secret")
+
+        for answer, text in ((hangs, "no answer within 60 s"), (breaks, "KeyError")):
+            asked = self.problems(CheckingSender(answer))
+            self.clock.advance(PATIENCE)
+            (found,) = self.successResultOf(asked)
+            self.assertEqual(found.text, text)
+
+    def test_one_that_cannot_tell(self) -> None:
+        """It has no problems that we know of."""
+        self.assertEqual(self.successResultOf(self.problems(Recorder())), [])

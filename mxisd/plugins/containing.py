@@ -201,12 +201,16 @@ def _store(store: object) -> Store:
 
 
 def _sender(sender: Any) -> IMessageSender:
-    try:
-        verifyObject(IMessageSender, sender)
-    except Invalid as error:
-        # More would show the object, and maybe its settings.
-        text = f"its plug-in made no IMessageSender ({type(error).__name__})"
-        raise ConfigError.at("", text) from error
+    wanted: list[Any] = [IMessageSender]
+    if ISelfCheck.providedBy(sender):
+        wanted.append(ISelfCheck)
+    for interface in wanted:
+        try:
+            verifyObject(interface, sender)
+        except Invalid as error:
+            # More would show the object, and maybe its settings.
+            reason = f"{interface.__name__} ({type(error).__name__})"
+            raise ConfigError.at("", f"its plug-in made no {reason}") from error
     made: IMessageSender = sender
     return made
 

@@ -17,8 +17,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from mxisd.randomness import SystemRandom
 from mxisd.records.key_files import open_key_ring
 from tests.integration.name_server import SILENT, let_the_system_hang
-from tests.integration.server import PATIENCE, TWISTD, without_root
+from tests.integration.server import PATIENCE, TWISTD, free_port, without_root
 from tests.integration.slapd import Member, Organisation, Slapd
+from tests.integration.smtp_server import MailServer
+from tests.tls import CertificateAuthority
 
 
 class Public(BaseHTTPRequestHandler):
@@ -49,7 +51,7 @@ class ConnectCase(SynchronousTestCase):
         Thread(target=public.serve_forever, daemon=True).start()
         self.public_url = f"http://127.0.0.1:{public.server_port}"
 
-    def checked(self, *stores: dict[str, Any]) -> tuple[int, str, str]:
+    def checked(self, *stores: dict[str, Any], **more: Any) -> tuple[int, str, str]:
         """Exit code, output and errors."""
         config = {
             "matrix": {"domain": "example.org"},
@@ -57,6 +59,7 @@ class ConnectCase(SynchronousTestCase):
             "key": {"path": str(self.folder / "keys")},
             "storage": {"provider": {"sqlite": {"database": str(self.folder / "db")}}},
             "stores": list(stores),
+            **more,
         }
         path = self.folder / "mxisd.yaml"
         path.write_text(yaml.safe_dump(config))
@@ -95,6 +98,44 @@ class PublicUrlTests(ConnectCase):
         self.assertEqual(code, 1)
         self.assertIn("server.publicUrl", errors)
         self.assertIn("another identity server", errors)
+
+
+class SenderTests(ConnectCase):
+    """A mail server."""
+
+    def mail(self, server: MailServer, **more: Any) -> dict[str, Any]:
+        """The section of a sender."""
+        connector = {"host": "127.0.0.1", "port": server.port, **more}
+        email = {
+            "identity": {"from": "id@example.org"},
+            "connectors": {"smtp": connector},
+        }
+        return {"medium": {"email": email}}
+
+    def test_a_mail_server(self) -> None:
+        """Greeting, TLS and login are tried, and nothing is sent."""
+        authority = CertificateAuthority(self.folder)
+        server = MailServer(
+            certificate=authority.issue("127.0.0.1"), login=("mxisd", "swordfish")
+        ).start()
+        self.addCleanup(server.stop)
+        known = {"tls": 2, "caFile": str(authority.ca_file)}
+        good = {**known, "login": "mxisd", "password": "swordfish"}
+        code, output, errors = self.checked(threepid=self.mail(server, **good))
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("good", output)
+        for wrong, key, words in (
+            ({**good, "password": "guppy"}, "login", "refused login and password (535"),
+            ({**good, "caFile": None}, "caFile", "TLS: the certificate's authority"),
+            ({**good, "port": free_port()}, "host", "no connection"),
+        ):
+            code, _, errors = self.checked(threepid=self.mail(server, **wrong))
+            (line,) = errors.splitlines()
+            self.assertEqual(code, 1)
+            self.assertIn(f": threepid.medium.email.connectors.smtp.{key}: 127", line)
+            self.assertIn(words, line)
+            self.assertNotIn("guppy", line)
+        self.assertEqual(server.delivered, [])
 
 
 class LdapTests(ConnectCase):

@@ -5,12 +5,14 @@ from typing import Any
 from attrs import frozen
 from twisted.plugin import CachedDropin, CachedPlugin
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
+from zope.interface import alsoProvides, implementer
 
 from mxisd.config.structure import Section
 from mxisd.errors import ConfigError, Problem
 from mxisd.interfaces import (
+    IMessageSender,
     IMessageSenderFactory,
+    ISelfCheck,
     IStoreFactory,
     IThreePidLookup,
     Store,
@@ -193,6 +195,16 @@ class ContainedFactoryTests(SynchronousTestCase):
         self.assertRaises(PluginFailed, ContainedFactory.of, plugin)
 
 
+class WrongCheck:
+    """A sender that says that it can check itself, and cannot."""
+
+    async def send(self, message: Any) -> None:
+        """Do nothing."""
+
+    async def problems(self, more: Any) -> Any:
+        """Want too much."""
+
+
 @implementer(IMessageSenderFactory)
 @frozen
 class ScriptedSenders:
@@ -243,3 +255,7 @@ class ContainedSenderFactoryTests(SynchronousTestCase):
             self.assertEqual(path, "")
             self.assertIn("no IMessageSender", text)
             self.assertNotIn(SECRET, text)
+        wrong = WrongCheck()
+        alsoProvides(wrong, IMessageSender, ISelfCheck)
+        ((_, text),) = self.refused("build", wrong)
+        self.assertIn("no ISelfCheck", text)
