@@ -245,8 +245,14 @@ class IDeliveryRecords(Interface):
 class IInviteMessageRecords(Interface):
     """What people are to be told about invites."""
 
-    def due_messages(now_ms: int, limit: int) -> Sequence[tuple[Invite, int]]:
-        """What is due, and how often it has failed, at once."""
+    def due_messages(
+        now_ms: int, limit: int, without: Sequence[str] = ()
+    ) -> Sequence[tuple[Invite, int]]:
+        """
+        What is due, the oldest first, and how often it has failed, at once.
+
+        :param without: The mediums that have to wait.
+        """
 
     def message_failed(token: str, due_ms: int, answer: str) -> Awaitable[None]:
         """Remember a failure, and when to try again."""

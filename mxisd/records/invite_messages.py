@@ -11,9 +11,11 @@ from mxisd.records.invite_rows import known
 
 ADD_MESSAGE = "INSERT INTO invite_messages (token, failures, due_ms) VALUES (?, 0, ?)"
 DUE_MESSAGES = (
-    "SELECT token, failures FROM invite_messages "
-    "WHERE outcome IS NULL AND due_ms <= ? ORDER BY due_ms LIMIT ?"
+    "SELECT m.token, m.failures FROM invite_messages m "
+    "JOIN invites i ON i.token = m.token "
+    "WHERE m.outcome IS NULL AND m.due_ms <= ? {} ORDER BY m.due_ms LIMIT ?"
 )
+NOT_BY = "AND i.medium <> ?"
 MESSAGE_FAILED = (
     "UPDATE invite_messages SET failures = failures + 1, due_ms = ?, answer = ? "
     "WHERE token = ?"
@@ -35,11 +37,14 @@ class InviteMessageRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def due_messages(self, now_ms: int, limit: int) -> Sequence[tuple[Invite, int]]:
+    def due_messages(
+        self, now_ms: int, limit: int, without: Sequence[str] = ()
+    ) -> Sequence[tuple[Invite, int]]:
         """What is due, and how often it has failed, at once."""
+        sql = DUE_MESSAGES.format(" ".join([NOT_BY] * len(without)))
         return [
             (known(self._database, token), failures)
-            for token, failures in self._database.rows(DUE_MESSAGES, now_ms, limit)
+            for token, failures in self._database.rows(sql, now_ms, *without, limit)
         ]
 
     async def message_failed(self, token: str, due_ms: int, answer: str) -> None:

@@ -397,6 +397,19 @@ class InvitesContract:
         due = self.messages.due_messages(10, 2)
         self.assertEqual([invite.token for invite, _ in due], ["4", "3"])
 
+    async def test_messages_of_some_mediums(self) -> None:
+        """Those that have to wait are left out."""
+        for token, medium in (("a", "email"), ("b", "msisdn"), ("c", "xmpp")):
+            invite = evolve(INVITE, token=token, threepid=ThreePid(medium, token))
+            await self.invites.add_invite(invite, 5)
+        for without, expected in (
+            (["email"], ["b", "c"]),
+            (["email", "xmpp"], ["b"]),
+            (["email", "msisdn", "xmpp"], []),
+        ):
+            due = self.messages.due_messages(5, 9, without)
+            self.assertEqual(sorted(invite.token for invite, _ in due), expected)
+
     def due_delivery(self, now_ms: int) -> tuple[str, int] | None:
         """The next one, and how often it has failed."""
         found = self.deliveries.next_delivery("owner.org", now_ms)
