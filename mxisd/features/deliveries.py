@@ -3,9 +3,11 @@ Deliveries: homeservers are told whose an address is, until they have heard it.
 
 What is to be told is a row before this module sees it. There is a lane for each server,
 so that one that is down or slow does not hold up the others; one that cannot be reached
-leaves its lane until it is asked again, once for all that it is to be told.
+leaves its lane until it is asked again, once for all that it is to be told. Where there
+are more servers than lanes, the next one begins when one is done.
 """
 
+from collections import deque
 from collections.abc import Set
 
 from attrs import define, field, frozen
@@ -54,6 +56,7 @@ class Deliveries:
     _clock: IReactorTime
     _known: Set[str] = frozenset()
     _lanes: set[str] = field(factory=set, init=False)
+    _waiting: "deque[str]" = field(factory=deque, init=False)
     _is_fresh: bool = field(default=True, init=False)
 
     async def wake(self) -> None:
@@ -61,23 +64,39 @@ class Deliveries:
         if self._is_fresh:
             await self._records.expedite_deliveries(self._now_ms())
             self._is_fresh = False
-        for server in self._records.servers_due(self._now_ms()):
-            if server not in self._lanes and self._has_room(server):
+        due = self._records.servers_due(self._now_ms())
+        self._waiting = deque(sorted(due, key=lambda name: name not in self._known))
+        while server := self._next():
+            self._background.spawn(self._run(server), "delivering invites")
+
+    def _next(self) -> str | None:
+        """Take the next server that waits, if there is room for it."""
+        while self._waiting and self._has_room(self._waiting[0]):
+            server = self._waiting.popleft()
+            if server not in self._lanes:
                 self._lanes.add(server)
-                self._background.spawn(self._run(server), "delivering invites")
+                return server
+        return None
 
     def _has_room(self, server: str) -> bool:
         return server in self._known or len(self._lanes - self._known) < MAX_LANES
 
-    async def _run(self, server: str) -> None:
+    async def _run(self, server: str | None) -> None:
+        """Serve a server, and then those that wait for room."""
+        try:
+            while server:
+                await self._serve(server)
+                server = self._next()
+        except RecordsUnavailable as error:
+            # It stays due; a message told twice does no harm.
+            log.warn("invites are not delivered: {error}", error=error)
+
+    async def _serve(self, server: str) -> None:
         """Deliver all that is due for a server, one after the other."""
         try:
             while delivery := self._records.next_delivery(server, self._now_ms()):
                 if await self._deliver(delivery, server):
                     break
-        except RecordsUnavailable as error:
-            # It stays due; a message told twice does no harm.
-            log.warn("invites are not delivered: {error}", error=error)
         finally:
             self._lanes.discard(server)
 

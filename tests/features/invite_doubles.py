@@ -26,20 +26,22 @@ class TalkingHomeservers:
     :ivar statuses: By server name; 200 without one, 0 for one that is down.
     :ivar told: What they were told, in order.
     :ivar trouble: What is raised instead of any answer.
-    :ivar hanging: Servers that never answer.
+    :ivar hanging: Servers that do not answer until ``held``, in order, is fired.
     """
 
     statuses: dict[str, int] = field(factory=dict)
     told: list[tuple[str, dict[str, Any]]] = field(factory=list)
     trouble: Exception | None = None
     hanging: set[str] = field(factory=set)
+    held: "list[Deferred[None]]" = field(factory=list)
 
     async def onbind(self, server_name: ServerName, content: dict[str, Any]) -> int:
         """Answer."""
         name = str(server_name)
         self.told.append((name, content))
         if name in self.hanging:
-            await Deferred[None]()
+            self.held.append(Deferred())
+            await self.held[-1]
         status = self.statuses.get(name, 200)
         if self.trouble is not None:
             raise self.trouble

@@ -152,6 +152,17 @@ class DeliveriesTests(SynchronousTestCase):
         self.add("d")
         self.assertEqual(self.wake(DAY), ["owner.org"])
 
+    def test_a_senders_homeserver_that_is_down(self) -> None:
+        """Others, who are invited by somebody else, do not wait for it."""
+        self.homeservers.statuses |= {"owner.org": 405, SENDER: 0}
+        self.add("a")
+        self.add("b", sender=UserId("eve", "other.org"))
+        self.assertEqual(self.wake(), ["owner.org", SENDER, "owner.org", "other.org"])
+        self.assertEqual(self.outcomes(), [None, "delivered"])
+        self.homeservers.statuses[SENDER] = 200
+        self.assertEqual(self.wake(5), ["owner.org", SENDER])
+        self.assertEqual(self.outcomes(), ["delivered"] * 2)
+
     def test_a_server_that_is_down_is_asked_once_for_all(self) -> None:
         """At growing intervals; when it is back, it is told everything at once."""
         self.homeservers.statuses["owner.org"] = 0
@@ -196,6 +207,19 @@ class DeliveriesTests(SynchronousTestCase):
             self.homeservers.hanging.add(f"h{number}.org")
             self.add(f"{number}", f"h{number}.org")
         self.assertEqual(len(self.wake()), MAX_LANES)
+
+    def test_the_next_server_is_told_when_one_has_answered(self) -> None:
+        """It need not wait until somebody looks."""
+        self.test_not_too_many_at_once()
+        self.homeservers.told.clear()
+        for number in range(3):
+            self.homeservers.held[number].callback(None)
+            told = [name for name, _ in self.homeservers.told]
+            self.assertEqual(len(told), number + 1)
+        self.homeservers.told.clear()
+        self.database.trouble = RecordsUnavailable("full")
+        self.homeservers.held[3].callback(None)
+        self.assertEqual(self.homeservers.told, [])
 
     def test_the_crowd_does_not_hold_up_known_homeservers(self) -> None:
         """Those that the operator named are told at once."""
