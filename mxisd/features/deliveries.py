@@ -5,6 +5,9 @@ What is to be told is a row before this module sees it. There is a lane for each
 so that one that is down or slow does not hold up the others; one that cannot be reached
 leaves its lane until it is asked again, once for all that it is to be told. Where there
 are more servers than lanes, the next one begins when one is done.
+
+A homeserver may take no such news; then the sender's is told, beside the lane, in which
+nobody waits for homeservers of those who invite.
 """
 
 from collections import deque
@@ -17,11 +20,14 @@ from twisted.logger import Logger
 
 from mxisd.background import BackgroundTasks
 from mxisd.errors import HomeserverUnavailable, RecordsUnavailable
-from mxisd.model.identifiers import ServerName
+from mxisd.model.identifiers import ServerName, UserId
 from mxisd.model.invites import Delivery, Verdict, delay_ms, verdict
 from mxisd.ports import IDeliveryRecords, IKeyRing, IOnBind
 
 MAX_LANES = 50
+STAND_INS = 5
+"""So much at a time is told to a sender's homeserver in the place of others."""
+
 POLL_SECONDS = 1.0
 ANSWER_LENGTH = 500
 
@@ -33,12 +39,17 @@ class _Told:
     """
     What came of it.
 
-    :ivar is_down: Whether the owner's homeserver could not be asked.
+    :ivar is_down: Whether the homeserver could not be asked.
     """
 
     outcome: Verdict
     answer: str
     is_down: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it need not be told again."""
+        return self.outcome in (Verdict.DELIVERED, Verdict.REFUSED)
 
 
 @define(eq=False)
@@ -57,6 +68,7 @@ class Deliveries:
     _known: Set[str] = frozenset()
     _lanes: set[str] = field(factory=set, init=False)
     _waiting: "deque[str]" = field(factory=deque, init=False)
+    _beside: dict[str, str] = field(factory=dict, init=False)
     _is_fresh: bool = field(default=True, init=False)
 
     async def wake(self) -> None:
@@ -102,21 +114,49 @@ class Deliveries:
 
     async def _deliver(self, delivery: Delivery, server: str) -> bool:
         """Deliver, and record what came of it; tells whether the server is down."""
-        told = await self._outcome(delivery)
-        token, now_ms, answer = delivery.invite.token, self._now_ms(), told.answer
-        if told.outcome in (Verdict.DELIVERED, Verdict.REFUSED):
-            await self._records.delivery_ended(token, told.outcome, now_ms, answer)
+        told = await self._outcome(delivery, delivery.owner)
+        token, now_ms = delivery.invite.token, self._now_ms()
+        if told.is_over:
+            await self._records.delivery_ended(token, told.outcome, now_ms, told.answer)
         else:
             due_ms = now_ms + delay_ms(delivery.failures + 1)
-            await self._records.delivery_failed(token, due_ms, answer)
+            await self._records.delivery_failed(token, due_ms, told.answer)
             if told.is_down:
-                await self._records.postpone_deliveries(server, due_ms, answer)
-        _log(delivery, told.outcome, answer)
+                await self._records.postpone_deliveries(server, due_ms, told.answer)
+        if told.outcome is Verdict.ELSEWHERE and self._may_stand_in(delivery):
+            self._beside[token] = _sender(delivery)
+            self._background.spawn(self._stand_in(delivery), "delivering invites")
+        else:
+            _log(delivery, told)
         return told.is_down
 
-    async def _outcome(self, delivery: Delivery) -> _Told:
+    def _may_stand_in(self, delivery: Delivery) -> bool:
+        """Whether the sender's homeserver is another one, and may be asked now."""
+        name, busy = _sender(delivery), list(self._beside.values())
+        is_crowded = name not in self._known and len(busy) >= MAX_LANES
+        is_other = name != delivery.owner.server_name.lower()
+        is_new = delivery.invite.token not in self._beside
+        return is_other and is_new and not is_crowded and busy.count(name) < STAND_INS
+
+    async def _stand_in(self, delivery: Delivery) -> None:
+        """Tell the sender's homeserver; the delivery already waits for another try."""
+        token = delivery.invite.token
         try:
-            return await self._tell(delivery)
+            told = await self._outcome(delivery, delivery.invite.sender)
+            if told.is_over:
+                now_ms, answer = self._now_ms(), told.answer
+                await self._records.delivery_ended(token, told.outcome, now_ms, answer)
+            else:
+                await self._records.delivery_answered(token, told.answer)
+            _log(delivery, told)
+        except RecordsUnavailable as error:
+            log.warn("invites are not delivered: {error}", error=error)
+        finally:
+            del self._beside[token]
+
+    async def _outcome(self, delivery: Delivery, whose: UserId) -> _Told:
+        try:
+            return await self._tell(delivery, whose.server_name)
         except CancelledError:
             raise
         except Exception as error:
@@ -124,36 +164,32 @@ class Deliveries:
             log.failure("an invite could not be delivered")
             return _Told(Verdict.LATER, type(error).__name__)
 
-    async def _tell(self, delivery: Delivery) -> _Told:
-        """Tell the owner's homeserver; the sender's, if that one takes no such news."""
-        owner, sender = delivery.owner, delivery.invite.sender
+    async def _tell(self, delivery: Delivery, name: str) -> _Told:
         signed = self._key_ring.signed(delivery.to_sign(), delivery.invite.key_id)
         content = delivery.content(signed)
-        told = _Told(Verdict.LATER, "")
-        for name in dict.fromkeys((owner.server_name, sender.server_name)):
-            try:
-                status = await self._homeservers.onbind(ServerName.parse(name), content)
-            except HomeserverUnavailable as error:
-                is_down = name == owner.server_name
-                return _Told(Verdict.LATER, str(error)[:ANSWER_LENGTH], is_down)
-            age_ms = self._now_ms() - delivery.invite.created_ms
-            told = _Told(verdict(status, age_ms), f"{name}: HTTP {status}")
-            if told.outcome is not Verdict.ELSEWHERE:
-                break
-        return told
+        try:
+            status = await self._homeservers.onbind(ServerName.parse(name), content)
+        except HomeserverUnavailable as error:
+            return _Told(Verdict.LATER, str(error)[:ANSWER_LENGTH], is_down=True)
+        age_ms = self._now_ms() - delivery.invite.created_ms
+        return _Told(verdict(status, age_ms), f"{name}: HTTP {status}")
 
     def _now_ms(self) -> int:
         return int(self._clock.seconds() * 1000)
 
 
-def _log(delivery: Delivery, outcome: Verdict, answer: str) -> None:
-    if outcome is Verdict.DELIVERED:
-        log.info("An invite was delivered: {answer}", answer=answer)
-    elif outcome is Verdict.REFUSED:
-        log.warn("An invite was refused for good: {answer}", answer=answer)
+def _sender(delivery: Delivery) -> str:
+    return delivery.invite.sender.server_name.lower()
+
+
+def _log(delivery: Delivery, told: _Told) -> None:
+    if told.outcome is Verdict.DELIVERED:
+        log.info("An invite was delivered: {answer}", answer=told.answer)
+    elif told.outcome is Verdict.REFUSED:
+        log.warn("An invite was refused for good: {answer}", answer=told.answer)
     else:
         log.warn(
             "An invite could not be delivered, {count} times so far: {answer}",
             count=delivery.failures + 1,
-            answer=answer,
+            answer=told.answer,
         )

@@ -226,6 +226,9 @@ class IDeliveryRecords(Interface):
     def delivery_failed(token: str, due_ms: int, answer: str) -> Awaitable[None]:
         """Remember a failure, and when to try again."""
 
+    def delivery_answered(token: str, answer: str) -> Awaitable[None]:
+        """Remember what came of a try that is counted already."""
+
     def postpone_deliveries(server: str, due_ms: int, answer: str) -> Awaitable[None]:
         """
         Let everything for a server that is down wait.

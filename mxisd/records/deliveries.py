@@ -37,6 +37,9 @@ POSTPONE = (
     "UPDATE deliveries SET due_ms = ?, answer = ? "
     "WHERE server = ? AND outcome IS NULL AND due_ms < ?"
 )
+DELIVERY_ANSWERED = (
+    "UPDATE deliveries SET answer = ? WHERE token = ? AND outcome IS NULL"
+)
 DELIVERY_ENDED = (
     "UPDATE deliveries SET ended_ms = ?, outcome = ?, answer = ? WHERE token = ?"
 )
@@ -74,6 +77,10 @@ class DeliveryRecords:
     async def delivery_failed(self, token: str, due_ms: int, answer: str) -> None:
         """Remember a failure, and when to try again."""
         await self._run(DELIVERY_FAILED, due_ms, answer, token)
+
+    async def delivery_answered(self, token: str, answer: str) -> None:
+        """Remember what came of a try that is counted already."""
+        await self._run(DELIVERY_ANSWERED, answer, token)
 
     async def postpone_deliveries(self, server: str, due_ms: int, answer: str) -> None:
         """Let everything for a server wait, behind what is tried then."""

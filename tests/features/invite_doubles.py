@@ -26,12 +26,14 @@ class TalkingHomeservers:
     :ivar statuses: By server name; 200 without one, 0 for one that is down.
     :ivar told: What they were told, in order.
     :ivar trouble: What is raised instead of any answer.
+    :ivar faulty: Servers whose answers we fail at.
     :ivar hanging: Servers that do not answer until ``held``, in order, is fired.
     """
 
     statuses: dict[str, int] = field(factory=dict)
     told: list[tuple[str, dict[str, Any]]] = field(factory=list)
     trouble: Exception | None = None
+    faulty: set[str] = field(factory=set)
     hanging: set[str] = field(factory=set)
     held: "list[Deferred[None]]" = field(factory=list)
 
@@ -42,6 +44,8 @@ class TalkingHomeservers:
         if name in self.hanging:
             self.held.append(Deferred())
             await self.held[-1]
+        if name in self.faulty:
+            raise ZeroDivisionError
         status = self.statuses.get(name, 200)
         if self.trouble is not None:
             raise self.trouble

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.background import BackgroundTasks
 from mxisd.errors import RecordsUnavailable
-from mxisd.features.deliveries import MAX_LANES, Deliveries
+from mxisd.features.deliveries import MAX_LANES, STAND_INS, Deliveries
 from mxisd.model.identifiers import UserId
 from mxisd.records.deliveries import DeliveryRecords
 from mxisd.records.invites import InviteRecords
@@ -162,6 +162,55 @@ class DeliveriesTests(SynchronousTestCase):
         self.homeservers.statuses[SENDER] = 200
         self.assertEqual(self.wake(5), ["owner.org", SENDER])
         self.assertEqual(self.outcomes(), ["delivered"] * 2)
+
+    def test_a_senders_homeserver_that_hangs(self) -> None:
+        """Others do not wait for it; and it is asked once, as long as it hangs."""
+        self.homeservers.statuses["owner.org"] = 405
+        self.homeservers.hanging.add(SENDER)
+        self.add("a")
+        self.add("b", sender=UserId("eve", "other.org"))
+        self.assertEqual(self.wake(), ["owner.org", SENDER, "owner.org", "other.org"])
+        self.assertEqual(self.wake(5), ["owner.org"])
+        self.homeservers.held[0].callback(None)
+        self.assertEqual(self.outcomes(), ["delivered"] * 2)
+        self.assertEqual(self.wake(DAY), [])
+
+    def test_senders_homeservers_that_hang_are_not_many(self) -> None:
+        """Neither all together nor any of them takes all connections."""
+        self.homeservers.statuses["owner.org"] = 405
+        crowd = [f"h{number}.org" for number in range(MAX_LANES + 9)]
+        for name in crowd:
+            self.homeservers.hanging.add(name)
+            self.add(name, sender=UserId("eve", name))
+        asked = [name for name in self.wake() if name in self.homeservers.hanging]
+        self.assertEqual(len(asked), MAX_LANES)
+        self.homeservers.hanging.add("known.org")
+        for number in range(9):
+            self.add(f"{number}", sender=UserId("ann", "known.org"))
+        self.assertEqual(self.wake().count("known.org"), STAND_INS)
+
+    def test_what_the_senders_homeserver_answers(self) -> None:
+        """The last one that was asked is on record."""
+        self.homeservers.statuses |= {"owner.org": 405, SENDER: 0}
+        self.add("a")
+        for status, outcome, words in (
+            (0, None, f"{SENDER} is down"),
+            (500, None, f"{SENDER}: HTTP 500"),
+            (404, None, f"{SENDER}: HTTP 404"),
+            (403, "refused", f"{SENDER}: HTTP 403"),
+        ):
+            self.homeservers.statuses[SENDER] = status
+            self.wake(3600)
+            rows = self.database.rows("SELECT outcome, answer FROM deliveries")
+            self.assertEqual(rows, [(outcome, words)])
+
+    def test_a_fault_of_ours_with_the_senders_homeserver(self) -> None:
+        """It is logged, and the delivery tried again."""
+        self.homeservers.statuses["owner.org"] = 405
+        self.homeservers.faulty.add(SENDER)
+        self.add("a")
+        self.assertEqual([len(self.wake(n)) for n in (0, 4.9, 0.1)], [2, 0, 2])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
     def test_a_server_that_is_down_is_asked_once_for_all(self) -> None:
         """At growing intervals; when it is back, it is told everything at once."""

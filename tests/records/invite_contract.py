@@ -296,6 +296,18 @@ class InvitesContract:
         rows = self.database().rows("SELECT token, due_ms FROM deliveries ORDER BY 1")
         self.assertEqual(rows, [("a", 10), ("b", 9), ("c", 99), ("f", 3)])
 
+    async def test_an_answer_that_came_late(self) -> None:
+        """It takes the place of the one before, and is no try of its own."""
+        await self.invites.add_invite(resolved(INVITE), 1)
+        await self.deliveries.delivery_failed("first", 50, "HTTP 405")
+        await self.deliveries.delivery_answered("first", "HTTP 500")
+        self.assertEqual(self.due_delivery(50), ("first", 1))
+        sql = "SELECT answer FROM deliveries"
+        self.assertEqual(self.database().rows(sql), [("HTTP 500",)])
+        await self.deliveries.delivery_ended("first", Verdict.REFUSED, 3, "HTTP 403")
+        await self.deliveries.delivery_answered("first", "HTTP 500")
+        self.assertEqual(self.database().rows(sql), [("HTTP 403",)])
+
     async def test_an_ended_delivery_is_kept(self) -> None:
         """For the operator, with the last answer; it is never due again."""
         await self.invites.add_invite(resolved(INVITE), 1)
