@@ -182,6 +182,11 @@ class ScriptedTests(TestCase):
         """One that knows HELO only gets its mail."""
         server = await self.sent({b"EHLO": b"502 what?", b"HELO": b"250 hello"})
         self.assertIn(b"HELO id.example.org", server.lines)
+        for more in ({"encryption": Encryption.START_TLS}, {"login": "mxisd"}):
+            text = await self.refused({b"EHLO": b"502 what?"}, **more)
+            self.assertIn("refused EHLO (502 what?)", text)
+        text = await self.refused({b"EHLO": b"502 what?", b"HELO": b"502 no"})
+        self.assertIn("refused HELO (502 no)", text)
 
     async def test_a_recipient_that_is_refused(self) -> None:
         """For good or for now; the server's words are told, without the address."""

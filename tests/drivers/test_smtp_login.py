@@ -83,6 +83,7 @@ class PasswordTests(LoginCase):
             (b"CRAM-MD5 PLAIN LOGIN", b"AUTH CRAM-MD5", REFUSAL),
             (b"PLAIN LOGIN", b"AUTH PLAIN", b"504 5.5.4 unknown"),
             (b"PLAIN CRAM-MD5", b"AUTH PLAIN", b"534 5.7.9 too weak"),
+            (b"PLAIN LOGIN", b"AUTH PLAIN", b"538 5.7.11 not so"),
         ):
             server = LoginServer(offer=b"250 AUTH " + offer, replies={words: broken})
             await self.sent(server)
@@ -214,7 +215,8 @@ class InTheClearTests(SynchronousTestCase):
         login = self.login(PLAIN, CRAM_MD5)
         self.assertEqual(self.said(), b"AUTH CRAM-MD5\r\n")
         self.talk.dataReceived(REFUSAL + b"\r\n")
-        self.failureResultOf(login, MailFailed)
+        error = self.failureResultOf(login, MailFailed).value
+        self.assertIn("by CRAM-MD5, and it offers no TLS", str(error))
         self.assertEqual(self.said(), b"")
 
     def test_who_writes_tls_0_wants_it(self) -> None:

@@ -126,7 +126,7 @@ class SenderTests(ConnectCase):
         self.assertIn("good", output)
         for wrong, key, words in (
             ({**good, "password": "guppy"}, "login", "refused login and password (535"),
-            ({**good, "caFile": None}, "caFile", "TLS: the certificate's authority"),
+            ({**good, "caFile": None}, "tls", "TLS: the certificate's authority"),
             ({**good, "port": free_port()}, "host", "no connection"),
         ):
             code, _, errors = self.checked(threepid=self.mail(server, **wrong))

@@ -141,7 +141,7 @@ class Conversation(LineReceiver):
         """Tell whoever waits."""
         error = reason.value
         assert error is not None
-        key = "caFile" if isinstance(error, CertificateRefused) else ""
+        key = "tls" if isinstance(error, CertificateRefused) else ""
         self._over(MailFailed(why_not_connected(error), key=key))
 
     def _over(self, end: MailFailed) -> None:

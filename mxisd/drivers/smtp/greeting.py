@@ -53,8 +53,9 @@ async def _hello(talk: Conversation, server: MailServer) -> Offers:
     reply = await talk.ask(b"EHLO " + name)
     if reply.is_good:
         return _offers(reply)
-    # Whoever knows no EHLO has neither logins nor TLS.
-    if server.login or server.encryption is Encryption.START_TLS or talk.is_encrypted:
+    # Whoever knows no EHLO has neither logins nor TLS to offer.
+    needs_tls = server.encryption is Encryption.START_TLS and not talk.is_encrypted
+    if server.login or needs_tls:
         raise talk.failed("the server refused EHLO", reply)
     reply = await talk.ask(b"HELO " + name)
     if not reply.is_good:

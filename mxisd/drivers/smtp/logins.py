@@ -21,9 +21,6 @@ from mxisd.drivers.smtp.servers import Encryption, MailServer
 from mxisd.errors import SenderUnavailable
 
 CRAM_MD5 = b"CRAM-MD5"
-NOT_THIS_WAY = frozenset({500, 502, 504, 534})
-"""The server does not know the mechanism, or does not want it; nothing was judged."""
-
 GO_ON = 334
 STEPS = 3
 """So many questions a mechanism has at most."""
@@ -51,7 +48,8 @@ async def log_in(
     Log in.
 
     A password that the server refuses is not tried by another mechanism, but for
-    CRAM-MD5: servers offer that, and have no password that it works with.
+    CRAM-MD5: servers offer that, and have no password that it works with. A mechanism
+    that is refused before anything was said, such as with 504, is no failed login.
 
     :param offered: The names of mechanisms.
     :raise MailFailed: If that is not possible, or the server refuses.
@@ -60,13 +58,15 @@ async def log_in(
     secret = (server.password if server.token is None else await server.token()).value
     talk.hidden.append(secret)
     for mechanism in mechanisms:
-        reply = await _attempt(talk, mechanism, secret.encode())
+        was_judged, reply = await _attempt(talk, mechanism, secret.encode())
         if reply.is_good:
             return
-        if mechanism.getName() != CRAM_MD5 and reply.code not in NOT_THIS_WAY:
+        if was_judged and mechanism.getName() != CRAM_MD5:
             break
     kind = "password" if server.token is None else "token"
     text = f"the server refused login and {kind}"
+    if not _may_be_heard(talk, server):
+        text += " by CRAM-MD5, and it offers no TLS for other ways"
     raise talk.failed(text, reply, key=_key(server))
 
 
@@ -122,15 +122,18 @@ def _key(server: MailServer) -> str:
     return "login" if server.token is None else "oauth2"
 
 
-async def _attempt(talk: Conversation, mechanism: Any, secret: bytes) -> Reply:
+async def _attempt(
+    talk: Conversation, mechanism: Any, secret: bytes
+) -> tuple[bool, Reply]:
+    """Whether the server has judged anything yet, and its last answer."""
     reply = await talk.ask(b"AUTH " + mechanism.getName())
-    for _ in range(STEPS):
-        if reply.code != GO_ON:
-            break
+    step = 0
+    while reply.code == GO_ON and step < STEPS:
+        step += 1
         answer = _answer(mechanism, secret, reply)
         talk.hidden.append(answer.decode())
         reply = await talk.ask(answer)
-    return reply
+    return step > 0, reply
 
 
 def _answer(mechanism: Any, secret: bytes, reply: Reply) -> bytes:
