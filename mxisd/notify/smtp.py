@@ -11,7 +11,6 @@ from mxisd.drivers.smtp import (
     Encryption,
     MailFailed,
     MailServer,
-    Token,
     TokenCommand,
     TokenFile,
     send_mail,
@@ -122,6 +121,10 @@ def build(settings: SmtpSettings, tools: Tools) -> IMessageSender:
         log.warn(
             "{name} sends its password in the clear: set tls to 2 or 3", name=tools.name
         )
+    token = _token(settings.oauth2, tools.reactor)
+    if token is not None and token.missing:
+        # Whoever brings it may be started after us.
+        log.warn("{name}.{missing}", name=tools.name, missing=token.missing)
     server = MailServer(
         host=host,
         port=settings.port,
@@ -129,14 +132,14 @@ def build(settings: SmtpSettings, tools: Tools) -> IMessageSender:
         name=settings.helo_name or tools.domain.rpartition(":")[0] or tools.domain,
         login=settings.login,
         password=settings.password,
-        token=_token(settings.oauth2, tools.reactor),
+        token=token,
         ca_file=settings.ca_file,
         seconds=settings.timeout,
     )
     return SmtpSender(tools.reactor, server, tools.name)
 
 
-def _token(settings: OAuth2Settings, reactor: Any) -> Token | None:
+def _token(settings: OAuth2Settings, reactor: Any) -> TokenFile | TokenCommand | None:
     if settings.token_command:
         return TokenCommand(settings.token_command, reactor)
     return None if settings.token_file is None else TokenFile(settings.token_file)

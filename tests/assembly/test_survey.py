@@ -3,14 +3,14 @@
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import yaml
 from twisted.internet import reactor
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.assembly.survey import Survey, survey
@@ -40,8 +40,15 @@ WITHOUT_EFFECT = "output.template"
 SOCKETS = {"sql.host", "synapseSql.host"}
 """Who listens at a UNIX socket may come later."""
 
+TOKEN = f"{CONNECTORS}.smtp.oauth2.tokenFile"
+
 LATER = re.compile(r"(sql|synapseSql)\.(connection|database)|exec\..*\.command")
 """Files of others, who may bring them later: what is missing is a warning."""
+
+
+def said(events: "Sequence[LogEvent]") -> str:
+    """What was logged."""
+    return "\n".join(formatEvent(each) for each in events)
 
 
 def nested(path: str, value: Any) -> "dict[str, Any]":
@@ -84,7 +91,11 @@ def keys_of_files() -> "Iterator[str]":
         for entry in entries(settings, prefix):
             path = entry.path.replace("<name>", "email")
             is_file = NAMES_A_FILE.search(entry.meaning) or is_template(path)
-            if is_file and path not in SOCKETS and not path.endswith(WITHOUT_EFFECT):
+            if (
+                is_file
+                and path not in {*SOCKETS, TOKEN}
+                and not path.endswith(WITHOUT_EFFECT)
+            ):
                 yield path
 
 
@@ -190,6 +201,20 @@ class FilesTests(SurveyCase):
             told = [formatEvent(each) for each in events]
             words = path if store == "exec" else self.nowhere
             self.assertTrue(any(words in each for each in told), (path, told))
+
+    def test_tokens_of_mail_servers(self) -> None:
+        """Whoever brings one may come later, too."""
+        login = nested(f"{CONNECTORS}.smtp.login", "bob")
+        command = TOKEN.replace("tokenFile", "tokenCommand")
+        for key, value in ((TOKEN, self.nowhere), (command, [self.nowhere, "x"])):
+            with capturedLogs() as events:
+                found = self.problems(self.around(TOKEN), login, nested(key, value))
+            self.assertEqual(found, {})
+            self.assertIn(f"{key}: there is no {self.nowhere} ", said(events))
+        present = nested(TOKEN, str(self.folder / "file"))
+        with capturedLogs() as events:
+            self.assertEqual(self.problems(self.around(TOKEN), login, present), {})
+        self.assertNotIn("oauth2", said(events))
 
     def test_authorities_in_an_address(self) -> None:
         """Then the key is that of the address."""

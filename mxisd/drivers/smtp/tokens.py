@@ -1,5 +1,7 @@
 """Access tokens to log in with: from a file, or from a program that prints one."""
 
+import os
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -37,6 +39,13 @@ class TokenFile:
         except OSError as error:
             raise _failed(FILE, f"cannot be read: {error.strerror}") from error
 
+    @property
+    def missing(self) -> str | None:
+        """What is not there yet, in words."""
+        if os.access(self.path, os.R_OK):
+            return None
+        return f"{FILE}: there is no {self.path} that can be read"
+
 
 @frozen
 class TokenCommand:
@@ -62,6 +71,14 @@ class TokenCommand:
             reason = finished.trouble or f"ended with code {finished.code}"
             raise _failed(COMMAND, reason)
         return _token(finished.stdout, COMMAND)
+
+    @property
+    def missing(self) -> str | None:
+        """What is not there yet, in words."""
+        program = self.command[0]
+        if shutil.which(program) is not None:
+            return None
+        return f"{COMMAND}: there is no {program} that can be run"
 
 
 def _token(printed: bytes, key: str) -> Secret:
