@@ -107,13 +107,12 @@ class Deliveries:
         """Deliver all that is due for a server, one after the other."""
         try:
             while delivery := self._records.next_delivery(server, self._now_ms()):
-                if await self._deliver(delivery, server):
-                    break
+                await self._deliver(delivery, server)
         finally:
             self._lanes.discard(server)
 
-    async def _deliver(self, delivery: Delivery, server: str) -> bool:
-        """Deliver, and record what came of it; tells whether the server is down."""
+    async def _deliver(self, delivery: Delivery, server: str) -> None:
+        """Deliver, and record what came of it; all wait for a server that is down."""
         told = await self._outcome(delivery, delivery.owner)
         token, now_ms = delivery.invite.token, self._now_ms()
         if told.is_over:
@@ -128,7 +127,6 @@ class Deliveries:
             self._background.spawn(self._stand_in(delivery), "delivering invites")
         else:
             _log(delivery, told)
-        return told.is_down
 
     def _may_stand_in(self, delivery: Delivery) -> bool:
         """Whether the sender's homeserver is another one, and may be asked now."""

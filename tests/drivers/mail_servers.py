@@ -96,7 +96,7 @@ class _Conversation(LineReceiver):
     def _refusal(self, line: bytes) -> bytes:
         if not self.factory.quotes:
             return REFUSAL
-        said = b" ".join([line, *self._given, LOGIN.encode(), PASSWORD.encode()])
+        said = b" ".join([line, *self._given, LOGIN.encode()])
         return REFUSAL + b" " + said.replace(b"\0", b" ").replace(b"\1", b" ")
 
     def _expected(self) -> list[bytes]:

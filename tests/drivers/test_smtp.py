@@ -109,6 +109,7 @@ class ScriptedTests(TestCase):
         seconds: float = 30,
         login: str = "",
         mail: bytes = MAIL,
+        recipient: str = BOB,
     ) -> Scripted:
         """A server, after it was sent a mail."""
         server = Scripted({**POLITE, **replies})
@@ -125,7 +126,7 @@ class ScriptedTests(TestCase):
         )
         self.server = server
         try:
-            await send_mail(reactor, settings, ALICE, BOB, mail)
+            await send_mail(reactor, settings, ALICE, recipient, mail)
         finally:
             await self.until_closed(server)
         return server
@@ -204,6 +205,14 @@ class ScriptedTests(TestCase):
         ):
             text = await self.refused({b"RCPT": reply}, means)
             self.assertIn(f"refused the recipient ({words}", text)
+
+    async def test_parts_of_an_address(self) -> None:
+        """What is before a plus is somebody's name, too."""
+        text = await self.refused(
+            {b"RCPT": b"550 neither bob nor bob+tea here"},
+            recipient="bob+tea@example.org",
+        )
+        self.assertIn("(550 neither … nor … here)", text)
 
     async def test_a_message_that_is_refused(self) -> None:
         """Before it is sent, and after."""

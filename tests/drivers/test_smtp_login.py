@@ -159,6 +159,7 @@ class _Distant:
     """A transport to another machine."""
 
     disconnecting = False
+    sends_at_once = False
 
     def __init__(self) -> None:
         self.written = b""
@@ -168,7 +169,8 @@ class _Distant:
         return IPv4Address("TCP", "192.0.2.1", 587)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Whatever."""
+        """Remember."""
+        self.sends_at_once = enabled
 
     def write(self, data: bytes) -> None:
         """Keep it."""
@@ -183,6 +185,7 @@ class InTheClearTests(SynchronousTestCase):
         self.transport = _Distant()
         self.talk = Conversation(is_encrypted=False)
         self.talk.makeConnection(self.transport)
+        self.assertTrue(self.transport.sends_at_once)
 
     def login(self, *offered: bytes, **more: Any) -> "Deferred[None]":
         """Log in at a server that offers this."""
@@ -223,6 +226,8 @@ class InTheClearTests(SynchronousTestCase):
         """What does not say the password is tried first."""
         login = self.login(PLAIN, CRAM_MD5, encryption=Encryption.NEVER)
         self.assertEqual(self.said(), b"AUTH CRAM-MD5\r\n")
+        self.talk.dataReceived(b"334 PDE+\r\n")
+        self.assertNotIn(PASSWORD, b64decode(self.said()).decode())
         self.talk.dataReceived(REFUSAL + b"\r\n")
         self.assertEqual(self.said(), b"AUTH PLAIN\r\n")
         self.talk.dataReceived(b"334 \r\n")
@@ -263,9 +268,19 @@ class TokenTests(LoginCase):
         error = await self.refused(server, token=token)
         self.assertEqual((error.key, server.failed), ("oauth2", [b"XOAUTH2"]))
         self.assertIn("refused login and token (535", str(error))
+        # The server has told why, and waits for an answer.
+        self.assertEqual(server.heard[-1], "")
         self.path.write_text(f"{TOKEN}\n")
         await self.sent(server, token=token)
         self.assertIn(b"DATA", server.lines)
+
+    async def test_refusals_that_quote_the_token(self) -> None:
+        """It is not told."""
+        self.path.write_text("guppy.token")
+        server = self.server()
+        server.quotes = True
+        error = await self.refused(server, token=TokenFile(str(self.path)))
+        self.assertNotIn("guppy", str(error))
 
     async def test_a_token_of_a_program(self) -> None:
         """It is what the program prints."""

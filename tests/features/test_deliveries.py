@@ -163,6 +163,12 @@ class DeliveriesTests(SynchronousTestCase):
         self.assertEqual(self.wake(5), ["owner.org", SENDER])
         self.assertEqual(self.outcomes(), ["delivered"] * 2)
 
+    def test_a_homeserver_is_not_its_own_stand_in(self) -> None:
+        """However it is spelt."""
+        self.homeservers.statuses["owner.org"] = 405
+        self.add("a", sender=UserId("ann", "Owner.org"))
+        self.assertEqual(self.wake(), ["owner.org"])
+
     def test_a_senders_homeserver_that_hangs(self) -> None:
         """Others do not wait for it; and it is asked once, as long as it hangs."""
         self.homeservers.statuses["owner.org"] = 405

@@ -79,6 +79,12 @@ class SendingTests(SynchronousTestCase):
         self.messages = self.make()
         self.assertEqual(self.wake(), 0)
 
+    def test_sent_again_on_demand(self) -> None:
+        """That it was sent before is no reason not to."""
+        self.wake()
+        self.database.rows("UPDATE invite_messages SET outcome = NULL")
+        self.assertEqual([self.wake(), self.wake()], [1, 0])
+
     def test_failures_are_repeated(self) -> None:
         """At ever longer intervals, and given up at last."""
         self.notifier.trouble = MessageNotSent("no")
