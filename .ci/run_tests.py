@@ -50,7 +50,7 @@ LINT = {
 }
 TRIAL = [PYTHON, "-uXfaulthandler", "-m", "twisted.trial", "--reporter=bwverbose"]
 AT_ONCE = 2 * max(1, min(os.cpu_count() or 1, 4))
-SILENCE_SECONDS = 5 * 60
+SILENCE_SECONDS = 10 * 60
 LONG = (
     *("synapse", "sql", "invitations", "wordpress", "import", "admin"),
     *("strangers", "ldap", "firebase", "active"),
