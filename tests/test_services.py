@@ -318,11 +318,13 @@ class ListeningServiceTests(TestCase):
         self.assertFalse(self.is_listening())
         self.assertEqual(self.logged(LogLevel.critical), [])
         with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             other.bind(("127.0.0.1", self.port))
 
     def test_a_port_that_is_taken(self) -> None:
         """The start ends with one line."""
         with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(("127.0.0.1", self.port))
             taken.listen()
             service = self.service(self.reactor)
