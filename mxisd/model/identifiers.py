@@ -145,6 +145,21 @@ class UserId:
         return user_id
 
     @property
+    def canonical(self) -> "UserId | None":
+        """
+        The user in the form that stores give; ``None`` if none can know such a user.
+
+        Capitals are lowered. Blanks around a localpart are never taken away: with them
+        it is somebody else.
+        """
+        if self.localpart != self.localpart.strip():
+            return None
+        try:
+            return UserId.of(self.localpart, self.server_name)
+        except IllegalIdentifier:
+            return None
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What a store may call the user: the localpart, and what it stands for."""
         try:

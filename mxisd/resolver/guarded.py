@@ -18,7 +18,7 @@ from mxisd.interfaces import (
     Store,
 )
 from mxisd.model.identifiers import UserId
-from mxisd.model.login import Accepted, Verdict
+from mxisd.model.login import Accepted, NoSuchUser, Verdict
 from mxisd.model.profiles import DirectoryPage, Profile, SearchBy
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
@@ -84,6 +84,9 @@ class _Authenticator:
     inner: IAuthenticator
 
     async def authenticate(self, user_id: UserId, password: Secret) -> Verdict:
+        if user_id.canonical is None:
+            # Nobody is called so; a store may drop the blanks, and find somebody else.
+            return NoSuchUser()
         return await self.guard.ask("logins", lambda: self._judged(user_id, password))
 
     async def _judged(self, user_id: UserId, password: Secret) -> Verdict:
@@ -124,6 +127,8 @@ class _Profile:
     inner: IProfile
 
     async def profile(self, user_id: UserId) -> Profile | None:
+        if user_id.canonical is None:
+            return None
         return await self.guard.ask("profiles", lambda: self._profile(user_id))
 
     async def _profile(self, user_id: UserId) -> Profile | None:

@@ -151,12 +151,8 @@ class _People:
         return None if person is None else person.profile
 
     def _person(self, user_id: UserId) -> _Person | None:
-        # Historical user IDs have capitals, and more that ours have not.
-        try:
-            known = UserId.of(user_id.localpart, user_id.server_name)
-        except IllegalIdentifier:
-            return None
-        return self._people.get(known)
+        known = user_id.canonical
+        return None if known is None else self._people.get(known)
 
 
 def _same(one: Secret, other: Secret) -> bool:

@@ -89,6 +89,24 @@ class UserIdTests(SynchronousTestCase):
             with self.assertRaises(IllegalIdentifier):
                 UserId.parse(text)
 
+    def test_canonical_form(self) -> None:
+        """Capitals are lowered and names escaped; blanks are never taken away."""
+        for localpart, canonical in (
+            ("alice", "alice"),
+            ("ALICE", "alice"),
+            ("JÖRG", "j=c3=b6rg"),
+            ("\uff21lice", "=ef=bd=81lice"),
+            ("alice\n", None),
+            (" alice", None),
+            ("alice\u2028", None),
+            ("ali\tce", None),
+            ("alice\0", None),
+            ("@alice", None),
+        ):
+            found = UserId(localpart, "example.org").canonical
+            known = None if canonical is None else UserId(canonical, "example.org")
+            self.assertEqual(found, known, repr(localpart))
+
     def test_names_in_stores(self) -> None:
         """They are lower-cased; what today's grammar forbids is escaped."""
         for name, localpart in (

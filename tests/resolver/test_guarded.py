@@ -188,6 +188,17 @@ class AuthenticatorTests(GuardTestCase):
         store = self.guarded(authenticator=Answering(answer))
         return under_way(store.authenticator.authenticate(BOB_ID, Secret(password)))
 
+    def test_a_name_with_blanks_is_nobodys(self) -> None:
+        """Whatever a store makes of it: it is not even asked."""
+        answering = Answering(Accepted(BOB_ID))
+        for localpart in ("bob\n", " bob", "bob\0", "b\tob"):
+            somebody = UserId(localpart, "example.org")
+            store = self.guarded(authenticator=answering, profile=answering)
+            asked = under_way(store.authenticator.authenticate(somebody, Secret("x")))
+            self.assertEqual(self.successResultOf(asked), NoSuchUser())
+            asked = under_way(store.profile.profile(somebody))
+            self.assertIsNone(self.successResultOf(asked))
+
     def test_verdicts_pass(self) -> None:
         """The three verdicts come through as they are."""
         for verdict in (Accepted(BOB_ID), Refused(), NoSuchUser()):

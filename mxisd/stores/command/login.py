@@ -38,6 +38,8 @@ class ExecAuthenticator:
             return Refused()
         if user_id.server_name != self.question.users.domain:
             return NoSuchUser()
+        if user_id.canonical is None:
+            return NoSuchUser()
         values = {**user_values(user_id), "password": password.value}
         answer = await self.question.ask(values)
         if answer.outcome is Outcome.FAILURE:

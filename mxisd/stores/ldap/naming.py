@@ -103,11 +103,3 @@ class ByPrincipalName:
             is_default = domain == self.default.lower()
             return f"{login}@{domain}" if login and domain and not is_default else None
         return f"{name}@{self.default}" if self.default else None
-
-
-def canonical(user_id: UserId) -> UserId | None:
-    """The user ID in the form that stores give; ``None`` if there is none."""
-    try:
-        return UserId.of(user_id.localpart, user_id.server_name)
-    except IllegalIdentifier:
-        return None

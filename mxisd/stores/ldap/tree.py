@@ -12,7 +12,6 @@ from mxisd.drivers.ldap.decoder import Entry
 from mxisd.drivers.ldap.filters import Filter
 from mxisd.model.identifiers import UserId
 from mxisd.stores.ldap.entries import NamedEntry, Reader
-from mxisd.stores.ldap.naming import canonical
 
 log = Logger()
 
@@ -56,7 +55,7 @@ class Tree:
 
         :param restriction: Only entries for which this holds; ``None`` for all.
         """
-        wanted = canonical(user_id)
+        wanted = user_id.canonical
         naming = self.reader.naming
         values = () if wanted is None else naming.values(wanted)
         if not values:

@@ -70,7 +70,7 @@ class WindowsNames:
 
         :param restriction: Only entries for which this holds; ``None`` for all.
         """
-        if user_id.server_name != self.domain:
+        if user_id.server_name != self.domain or user_id.canonical is None:
             return []
         name = await self._name(user_id.localpart)
         if name is None:
@@ -113,4 +113,5 @@ class WindowsNames:
 
 
 def _has(entry: Entry, attribute: str, value: str) -> bool:
-    return value.casefold() in (text.casefold() for text in texts(entry, attribute))
+    # Not casefold(): for that, ſ and s are one letter.
+    return value.lower() in (text.lower() for text in texts(entry, attribute))

@@ -63,26 +63,26 @@ class SqlAuthenticator:
         rows = [row for each in values for row in await self._query.repeated(each, 2)]
         if len(rows) > 1:
             log.warn("{store}: auth.query finds users twice", store=self._store)
+            await self._spend_time(password)
             return Refused()
         if not rows:
-            await self._is_right(password, self._usual)
+            await self._spend_time(password)
             return NoSuchUser()
         return await self._judged(rows[0], user_id, password)
 
     async def _judged(self, row: Row, user_id: UserId, password: Secret) -> Verdict:
         stored = Secret((text(row[0]) or "").strip())
-        # A hash of no kind takes as long, too.
         is_good = await self._is_right(password, stored or self._usual)
-        named = self._named(row, user_id)
-        if not stored or not is_good or named is None:
-            return Refused()
-        return Accepted(named)
+        asked = user_id.canonical
+        if asked is None or self._is_another(row, asked):
+            return NoSuchUser()
+        return Accepted(asked) if stored and is_good else Refused()
 
-    def _named(self, row: Row, user_id: UserId) -> UserId | None:
-        """The user, as the database has it; ``None`` if that is somebody illegal."""
-        if len(row) > 1 and row[1] is not None:
-            return self._answers.user_id(row[1])
-        return UserId.of(user_id.localpart, user_id.server_name)
+    def _is_another(self, row: Row, asked: UserId) -> bool:
+        """Whether the database takes two users for one, as it may ü and u."""
+        if len(row) < 2 or row[1] is None:
+            return False
+        return self._answers.user_id(row[1]) != asked
 
     async def _is_right(self, password: Secret, stored: Secret) -> bool:
         if len(self._turns.waiting) >= WAITING:
@@ -103,6 +103,12 @@ class SqlAuthenticator:
                 store=self._store,
                 form=str(error),
             )
+            await self._spend_time(password)
             return False
         self._usual = stored
         return is_good
+
+    async def _spend_time(self, password: Secret) -> None:
+        # As much as for somebody whose password is only wrong: who measures learns
+        # nothing about who is there.
+        await self._is_right(password, self._usual)

@@ -62,12 +62,8 @@ class Naming:
 
     def values(self, user_id: UserId) -> Sequence[str]:
         """What to ask for; nothing for a user who cannot be in the database."""
-        localpart = user_id.localpart
-        if localpart != localpart.strip():
-            return ()  # blanks around it are somebody else
-        try:
-            known = UserId.of(localpart, user_id.server_name)
-        except IllegalIdentifier:
+        known = user_id.canonical
+        if known is None:
             return ()
         if not self.is_localpart:
             return tuple(f"@{name}:{known.server_name}" for name in known.names)

@@ -68,8 +68,10 @@ class WordPressProfile:
 
     async def profile(self, asked: UserId) -> Profile | None:
         """Name, addresses and roles of a user."""
+        if asked.canonical is None or asked.server_name != self.domain:
+            return None
         wanted = user_id(asked.localpart, self.domain)
-        if wanted is None or asked.server_name != self.domain:
+        if wanted is None:
             return None
         # A database may take ü and u for the same letter.
         rows = await _all_rows(self.query, [wanted.localpart])

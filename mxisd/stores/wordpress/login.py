@@ -11,7 +11,7 @@ from zope.interface import implementer
 from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
 from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.interfaces import IAuthenticator
-from mxisd.model.identifiers import IllegalIdentifier, UserId
+from mxisd.model.identifiers import UserId
 from mxisd.model.login import Accepted, NoSuchUser, Refused, Verdict
 from mxisd.model.profiles import Profile
 from mxisd.model.secret import Secret
@@ -104,9 +104,9 @@ class WordPressAuthenticator:
         """Judge a password; who cannot be a user of ours is not asked for."""
         if not password:
             return Refused()
-        try:
-            known = UserId.unescaped(user_id.localpart, user_id.server_name)
-        except IllegalIdentifier:
+        known = user_id.canonical
+        # Nobody has a login there that would have to be escaped.
+        if known is None or known.localpart != user_id.localpart.lower():
             return NoSuchUser()
         if known.server_name != self.domain or not _is_text(password):
             return NoSuchUser()

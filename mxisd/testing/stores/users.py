@@ -72,6 +72,15 @@ class AuthenticatorContract(StoreContract):
             verdict = await self._verdict(UserId(localpart, DOMAIN), "wonderland")
             self.assertEqual(verdict, NoSuchUser(), localpart)
 
+    async def test_what_looks_alike_is_somebody_else(self) -> None:
+        """Blanks, control and invisible characters, and other letters all count."""
+        for localpart in (
+            *("alice\n", " alice", "alice\t", "alice\u2028", "alice\0", "ali\tce"),
+            *("ali\u00adce", "alice\u200b", "\uff41lice", "al\u0131ce", "\u00e1lice"),
+        ):
+            verdict = await self._verdict(UserId(localpart, DOMAIN), "wonderland")
+            self.assertEqual(verdict, NoSuchUser(), repr(localpart))
+
     async def _verdict(self, user_id: UserId, password: str) -> Any:
         authenticator = await self._authenticator()
         return await authenticator.authenticate(user_id, Secret(password))

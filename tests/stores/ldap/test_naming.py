@@ -8,7 +8,6 @@ from mxisd.stores.ldap.naming import (
     ByPrincipalName,
     ByUserId,
     Naming,
-    canonical,
 )
 
 OURS = "example.org"
@@ -112,13 +111,3 @@ class EveryNamingTests(SynchronousTestCase):
                 continue
             if first == second:
                 self.assertEqual(one.lower(), other.lower())
-
-
-class CanonicalTests(SynchronousTestCase):
-    """User IDs as clients write them."""
-
-    def test_capitals(self) -> None:
-        """Historical capitals are lowered; what no store gives is nobody."""
-        self.assertEqual(canonical(UserId("ANN", OURS)), ANN)
-        self.assertEqual(canonical(UserId("JÖRG", OURS)), UserId("j=c3=b6rg", OURS))
-        self.assertIsNone(canonical(UserId("a\nb", OURS)))
