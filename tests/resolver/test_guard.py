@@ -282,6 +282,26 @@ class CircuitTests(GuardTestCase):
         self.failureResultOf(self.lookup(store), StoreUnavailable)
         self.assertEqual(len(store.answers), TIMEOUTS_TO_OPEN)
 
+    def test_any_answer_between_time_outs_starts_the_count_anew(self) -> None:
+        """A store that fails, or refuses a part, does not hang."""
+        for between in (
+            BrokenStore(),
+            BrokenStore(StoreUnavailable("full")),
+            BrokenStore(Misconfigured("identity.query", "wrong")),
+            KnownPeople({}),
+        ):
+            store = SilentStore()
+            for _ in range(TIMEOUTS_TO_OPEN):
+                for _ in range(TIMEOUTS_TO_OPEN - 1):
+                    answer = self.lookup(store)
+                    self.clock.advance(TIMEOUT)
+                    self.failureResultOf(answer, StoreUnavailable)
+                answered = self.lookup(between)
+                answered.addErrback(lambda failure: failure.trap(StoreUnavailable))
+                self.successResultOf(answered)
+            asked = TIMEOUTS_TO_OPEN * (TIMEOUTS_TO_OPEN - 1)
+            self.assertEqual(len(store.answers), asked)
+
     def test_a_probe_closes_the_circuit(self) -> None:
         """After the cool-down one question goes through; its asker does not wait."""
         store = SilentStore()
