@@ -68,7 +68,7 @@ index mobile,homePhone eq
 dbnosync
 overlay memberof
 limits dn.exact="{service}" size.soft={soft} size.hard={hard} \
-size.pr={soft} size.prtotal=unlimited
+size.pr={soft} size.prtotal={pages}
 access to attrs=userPassword by anonymous auth by * none
 access to * by users read by anonymous auth
 """
@@ -106,6 +106,7 @@ class Slapd:
         hard_limit: int | None = None,
         has_expired: bool = False,
         demands_certificate: bool = False,
+        has_pages: bool = True,
         port: int | None = None,
     ) -> None:
         """
@@ -119,6 +120,7 @@ class Slapd:
             ``size_limit`` if not given.
         :param has_expired: Whether its certificate has.
         :param demands_certificate: Whether clients need one of :attr:`authority`.
+        :param has_pages: Whether lists can be read in pages.
         :param port: For ``ldap``, if it must be known before.
         :raise SkipTest: If slapd is not installed; a failure where ``CI`` is set.
         """
@@ -145,6 +147,7 @@ class Slapd:
                 service=SERVICE_DN,
                 soft=size_limit,
                 hard=hard_limit or size_limit,
+                pages="unlimited" if has_pages else "disabled",
                 verify_client="demand" if demands_certificate else "never",
             )
         )

@@ -15,9 +15,11 @@ from mxisd.errors import ConfigError, StoreUnavailable
 from mxisd.interfaces import Store
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Accepted, NoSuchUser, Refused
+from mxisd.model.profiles import SearchBy
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import EMAIL, MSISDN, canonical
 from mxisd.testing.stores import (
+    DOMAIN,
     PEOPLE,
     AssociationSourceContract,
     AuthenticatorContract,
@@ -34,6 +36,8 @@ from tests.integration.organisation import (
 )
 from tests.integration.slapd import Member, Organisation, Slapd
 from tests.tls import CertificateAuthority
+
+ANN = UserId("ann", DOMAIN)
 
 
 class ContractTests(
@@ -313,6 +317,26 @@ class LimitTests(LdapCase):
         store = self.store(self.slapd(*Organisation(people=40).members, size_limit=7))
         error = await self.assert_unavailable(self.listed(store))
         self.assertIsInstance(error, ListCut)
+
+    async def test_server_without_pages(self) -> None:
+        """It lists everybody at once; a list that it cuts is none."""
+        people = Organisation(people=40).members
+        slapd = self.slapd(*people, has_pages=False)
+        for size in (500, 0):
+            store, lines = self.store(slapd, {"pageSize": size}), self.log_lines()
+            listed = await self.listed(store)
+            numbers = {t.address for t, _ in listed if t.medium == EMPLOYEE}
+            self.assertEqual(len(numbers), 40)
+            told = [line for line in lines if "adminLimitExceeded" in line]
+            self.assertEqual(len(told), 1 if size else 0)
+            assert store.directory is not None
+            page = await store.directory.search("person.3", SearchBy.NAME, 20, ANN)
+            self.assertEqual(len(page.entries), 11)
+        few = self.slapd(*people, has_pages=False, size_limit=7)
+        for size in (500, 0):
+            store = self.store(few, {"pageSize": size})
+            error = await self.assert_unavailable(self.listed(store), "cut")
+            self.assertIsInstance(error, ListCut)
 
     async def test_list_of_several_pages(self) -> None:
         """1200 people are listed, page by page, while others ask."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import DeferredSemaphore
+from twisted.logger import Logger
 
 from mxisd.drivers.ldap.connecting import connected
 from mxisd.drivers.ldap.connection import LdapConnection
@@ -48,6 +49,8 @@ __all__ = [
     "code_name",
 ]
 
+log = Logger()
+
 LISTS = 4
 """Lists that are read at once."""
 
@@ -57,7 +60,12 @@ Take = Callable[[Sequence[Entry]], Awaitable[None]]
 
 
 class LdapClient:
-    """Searches a directory, and tries passwords in it."""
+    """
+    Searches a directory, and tries passwords in it.
+
+    :ivar refused_pages: How the server refused, by name, to answer a list in pages;
+        ``None`` if it has not.
+    """
 
     def __init__(
         self,
@@ -77,6 +85,8 @@ class LdapClient:
         :param connections: How many searches may share.
         :param follow_referrals: Whether other servers are asked that these point to.
         """
+        self.refused_pages: str | None = None
+        self._name = name
         self._reactor = reactor
         self._servers = Servers(reactor, name, addresses, access)
         self._pool = Pool(reactor, self._servers, connections)
@@ -135,6 +145,9 @@ class LdapClient:
         """
         Hand over a long list, page by page; the next one is asked for after each.
 
+        A server that refuses to page is asked for everything at once.
+
+        :param size: How many entries to a page; 0 for everything at once.
         :raise ListCut: If the server ends the list early.
         :raise StoreUnavailable: If it did not answer, or refused.
         """
@@ -145,7 +158,9 @@ class LdapClient:
                 return await _read_pages(connection, search, size, take)
             opened = await self._servers.connect()
             try:
-                return await _read_pages(opened.connection, search, size, take)
+                answer = await _read_pages(opened.connection, search, size, take)
+                self._note_refusal(answer.refused_pages)
+                return answer
             except StoreUnavailable as error:
                 self._servers.report(opened, error)
                 raise
@@ -183,6 +198,17 @@ class LdapClient:
         await self._logins.close()
         await self._pool.close()
 
+    def _note_refusal(self, code: int | None) -> None:
+        if code is None or self.refused_pages is not None:
+            return
+        self.refused_pages = code_name(code)
+        log.info(
+            "Store {store}: the server does not answer lists in pages ({code}); it is "
+            "asked for everything at once",
+            store=self._name,
+            code=self.refused_pages,
+        )
+
     async def _ask(
         self, target: Target | None, search: Search, limit: int
     ) -> SearchAnswer:
@@ -207,10 +233,13 @@ async def _read_pages(
 ) -> SearchAnswer:
     """Hand over all pages, close, and answer the last one with all references."""
     references: list[Sequence[str]] = []
+    refused: int | None = None
     cookie: bytes | None = b""
     try:
         while cookie is not None:
-            answer = await connection.search(search, Page(size, cookie))
+            page = Page(size, cookie) if size else None
+            answer = await connection.search(search, page)
+            refused = refused or answer.refused_pages
             _demand_success(answer)
             if cookie and answer.cookie is None:
                 raise ListCut("the server forgot that it was answering a list")
@@ -219,7 +248,7 @@ async def _read_pages(
             cookie = answer.cookie or None
     finally:
         connection.disconnect()
-    return evolve(answer, entries=(), references=references)
+    return evolve(answer, entries=(), references=references, refused_pages=refused)
 
 
 def _add(found: dict[bytes, Entry], entries: Sequence[Entry]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
 from ldaptor.protocols import pureldap
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -27,6 +28,7 @@ from mxisd.drivers.ldap.decoder import (
     decode,
 )
 from mxisd.drivers.ldap.errors import (
+    NO_PAGES,
     SUCCESS,
     ConnectionGone,
     TimedOut,
@@ -159,12 +161,25 @@ class LdapConnection(Protocol):
         """
         Ask for entries.
 
+        A server that refuses to page is asked again without.
+
         :param size_limit: The most entries to answer; 0 for the server's own limit.
         :raise StoreUnavailable: If no answer came.
         """
         if page is None and size_limit:
             # Samba heeds the size of a page, and no other limit.
             page = Page(size_limit)
+        answer = await self._searched(search, page, size_limit)
+        is_first = page is not None and not page.cookie
+        if is_first and answer.code in NO_PAGES and not answer.entries:
+            code = answer.code
+            answer = await self._searched(search, None, size_limit)
+            return evolve(answer, refused_pages=code)
+        return answer
+
+    async def _searched(
+        self, search: Search, page: Page | None, size_limit: int
+    ) -> SearchAnswer:
         request = search_request(search, size_limit, self._timeout)
         controls = None if page is None else [paging(page)]
         operation = self._ask(request, SEARCH_DONE, controls)

@@ -13,6 +13,12 @@ REFERRAL = 10
 CUT = (4, 11)
 """sizeLimitExceeded, adminLimitExceeded: there are more entries."""
 
+NO_PAGES = (2, 11, 12, 53)
+"""
+What servers answer that do not want to page: protocolError, adminLimitExceeded,
+unavailableCriticalExtension, unwillingToPerform.
+"""
+
 # What OpenSSL says to bytes that are no TLS.
 _NO_TLS = (
     "http request",

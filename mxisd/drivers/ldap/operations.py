@@ -56,6 +56,8 @@ class SearchAnswer:
         did not page.
     :ivar references: Where further entries are; each holds URIs that are equally good.
     :ivar referrals: With code 10: who to ask instead; URIs that are equally good.
+    :ivar refused_pages: The code by which the server refused to page, and was asked
+        again without; ``None`` if it did not.
     """
 
     entries: Sequence[Entry]
@@ -63,6 +65,7 @@ class SearchAnswer:
     cookie: bytes | None = None
     references: Sequence[Sequence[str]] = ()
     referrals: Sequence[str] = ()
+    refused_pages: int | None = None
 
 
 @frozen

@@ -22,9 +22,9 @@ def positive(value: float) -> None:
 
 
 def page_size(value: int) -> None:
-    """As many entries as a server may want to answer at once."""
-    if not 1 <= value <= 10_000:
-        raise ValueError("a page has 1 to 10000 entries")
+    """As many entries as a server may want to answer at once; 0 for all of them."""
+    if not 0 <= value <= 10_000:
+        raise ValueError("a page has 1 to 10000 entries; 0 is for no pages")
 
 
 def attribute(value: str) -> None:

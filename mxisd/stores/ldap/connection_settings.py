@@ -93,7 +93,7 @@ class ConnectionSettings:
     )
     base_dn: str | None = option("One more subtree; the old form of ``baseDNs``.", None)
     page_size: int = option(
-        "How many entries are asked for at once in a list.",
+        "How many entries are asked for at once in a list; 0: all of them.",
         500,
         check=checks.page_size,
     )

@@ -23,7 +23,7 @@ class Tree:
 
     :ivar name: The store's, for the log.
     :ivar bases: Subtrees in order of priority.
-    :ivar page_size: How many entries of a list are asked for at once.
+    :ivar page_size: How many entries of a list are asked for at once; 0 for all.
     """
 
     name: str

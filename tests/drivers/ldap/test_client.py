@@ -8,9 +8,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from mxisd.drivers.ldap import failover, filters
-from mxisd.drivers.ldap.client import LdapClient, ListCut
+from mxisd.drivers.ldap.client import LdapClient, ListCut, code_name
 from mxisd.drivers.ldap.connection import Search, TimedOut
-from mxisd.drivers.ldap.decoder import Splitter
+from mxisd.drivers.ldap.decoder import PAGED_RESULTS, Splitter
 from mxisd.drivers.ldap.server import Access, Address, Security
 from mxisd.errors import StoreUnavailable
 from mxisd.model.secret import Secret
@@ -38,6 +38,7 @@ class Scripted(Protocol):
     A server's end of a connection, which does as it is told.
 
     :ivar script: Called with this protocol, the tag of each request and its ID.
+    :ivar request: The last one, as it came.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -58,6 +59,7 @@ class Scripted(Protocol):
         for message in self._splitter.feed(data):
             start = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
             size = message[start + 1]
+            self.request = bytes(message)
             message_id = int.from_bytes(message[start + 2 : start + 2 + size], "big")
             self.script(self, message[start + 2 + size], message_id)
 
@@ -318,7 +320,7 @@ class FailureTests(ClientCase):
 
     async def test_first_entries(self) -> None:
         """A part of the entries will do, where there is one; the limit is sent."""
-        ends = iter([(0, 1), (4, 1), (11, 1), (3, 1), (11, 0), (3, 0), (50, 1)])
+        ends = iter([(0, 1), (4, 1), (11, 1), (3, 1), (4, 0), (3, 0), (50, 1)])
 
         def script(server: Scripted, tag: int, message_id: int) -> None:
             if tag == SEARCHED:
@@ -397,6 +399,57 @@ class PagesTests(ClientCase):
         """A second page without the control may not be the last one."""
         ends = [answers.done(1, 0, b"a"), answers.done(1)]
         await self.assert_unavailable(self.pages(*ends), "forgot")
+
+    async def read(
+        self, size: int, *ends: tuple[int, int]
+    ) -> tuple[LdapClient, list[bool], list[int]]:
+        """
+        Read a list of a server that knows no pages.
+
+        :param ends: The code and the number of entries of each answer.
+        :return: The client, whether each question had the control, and what was taken.
+        """
+        rest, has_control, sizes = iter(ends), list[bool](), list[int]()
+
+        def script(server: Scripted, tag: int, message_id: int) -> None:
+            if tag != SEARCHED:
+                friendly(server, tag, message_id)
+                return
+            has_control.append(PAGED_RESULTS in server.request)
+            code, count = next(rest)
+            for number in range(count):
+                server.send(answers.entry(message_id, f"cn={number}", {}))
+            server.send(answers.done(message_id, code))
+
+        async def take(entries: Any) -> None:
+            sizes.append(len(entries))
+
+        client = self.client(self.serve(script))
+        await client.each_page(SEARCH, size, take)
+        return client, has_control, sizes
+
+    async def test_server_that_refuses_pages(self) -> None:
+        """It is asked for the whole list, and the log says so once."""
+        for code in (2, 11, 12, 53):
+            client, has_control, sizes = await self.read(500, (code, 0), (0, 3))
+            self.assertEqual((has_control, sizes), ([True, False], [3]), code)
+            self.assertEqual(client.refused_pages, code_name(code))
+
+    async def test_no_pages_wanted(self) -> None:
+        """With a size of 0 the control is not even tried."""
+        client, has_control, sizes = await self.read(0, (0, 3))
+        self.assertEqual((has_control, sizes), ([False], [3]))
+        self.assertIsNone(client.refused_pages)
+
+    async def test_whole_lists_that_are_cut(self) -> None:
+        """They are cut lists, as pages are; other refusals stay what they are."""
+        for first, second in (((11, 0), (4, 3)), ((53, 0), (11, 0)), ((11, 2), (0, 3))):
+            error = await self.assert_unavailable(self.read(500, first, second), "cut")
+            self.assertIsInstance(error, ListCut)
+        await self.assert_unavailable(self.read(0, (11, 0)), "cut")
+        refused = self.read(500, (53, 0), (53, 0))
+        error = await self.assert_unavailable(refused, "unwillingToPerform")
+        self.assertNotIsInstance(error, ListCut)
 
     async def test_cut_list(self) -> None:
         """A page that was cut makes the list worthless."""

@@ -254,7 +254,7 @@ class ServersTests(SynchronousTestCase):
             ("connection.hosts", {"hosts": ["a", ""]}),
             ("connection.hosts", {"hosts": ["a:b"]}),
             ("connection.socket", {"host": "a", "socket": "/b"}),
-            ("connection.pageSize", {"host": "a", "pageSize": 0}),
+            ("connection.pageSize", {"host": "a", "pageSize": -1}),
             ("connection.connections", {"host": "a", "connections": 0}),
         ):
             self.assertEqual(self.problems(**keys), [path], keys)
