@@ -168,7 +168,7 @@ class DirectoryContractTests(DirectoryContract, GoogleCase):
 
     async def store_with(self, people: Sequence[Person]) -> Store:
         """Start Google."""
-        return self.store(self.google(people))
+        return self.store(self.google(people), onlyVerified=False)
 
 
 class ProfileContractTests(ProfileContract, GoogleCase):
@@ -179,7 +179,7 @@ class ProfileContractTests(ProfileContract, GoogleCase):
 
     async def store_with(self, people: Sequence[Person]) -> Store:
         """Start Google."""
-        return self.store(self.google(people))
+        return self.store(self.google(people), onlyVerified=False)
 
 
 class AuthenticatorContractTests(AuthenticatorContract, GoogleCase):

@@ -87,6 +87,12 @@ class Reader:
             ),
         )
 
+    def is_left_out(self, record: Any) -> bool:
+        """Whether an account has an e-mail address that leads nowhere: unverified."""
+        if not isinstance(record, Mapping) or not self.only_verified:
+            return False
+        return bool(record.get("email")) and record.get("emailVerified") is not True
+
     def user_id(self, uid: Any) -> UserId | None:
         """The user ID of an account; ``None`` if it has none."""
         try:

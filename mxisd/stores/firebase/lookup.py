@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from attrs import frozen
+from attrs import define, field, frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -68,7 +68,7 @@ class FirebaseLookup:
 
 
 @implementer(IAssociationSource)
-@frozen
+@define(eq=False)
 class FirebaseListing:
     """Lists every account, page by page."""
 
@@ -76,12 +76,14 @@ class FirebaseListing:
     accounts: Accounts
     reader: Reader
     portions: Portions
+    _told: int = field(default=0, init=False)
 
     async def associations(self, put: Put) -> None:
         """Hand over each page as it comes."""
-        skipped, token, is_more = 0, "", True
+        skipped, unverified, token, is_more = 0, 0, "", True
         while is_more:
             page = await self.accounts.page(token)
+            unverified += sum(map(self.reader.is_left_out, page.records))
             found = await self.portions.mapped(self.reader.account, page.records)
             skipped += found.count(None)
             pairs = [
@@ -94,12 +96,23 @@ class FirebaseListing:
                 await put(pairs[start : start + BATCH_LIMIT])
             token = page.next
             is_more = bool(token)
+        self._tell(unverified)
         if skipped:
             log.warn(
                 "{count} accounts of {store} have an ID that no Matrix user can have; "
                 "nobody finds them",
                 store=self.name,
                 count=skipped,
+            )
+
+    def _tell(self, unverified: int) -> None:
+        if unverified != self._told:
+            self._told = unverified
+            log.info(
+                "{count} accounts of {store} have an e-mail address that Firebase has "
+                "not verified; it leads to nobody (onlyVerified)",
+                store=self.name,
+                count=unverified,
             )
 
 
@@ -112,6 +125,6 @@ def _spellings(threepid: ThreePid) -> Iterator[Spelling]:
 
 def _question(batch: Sequence[Spelling]) -> Mapping[str, Sequence[str]]:
     question: dict[str, list[str]] = {}
-    for field, value in batch:
-        question.setdefault(field, []).append(value)
+    for kind, value in batch:
+        question.setdefault(kind, []).append(value)
     return question

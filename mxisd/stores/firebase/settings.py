@@ -107,7 +107,7 @@ class FirebaseSettings:
     only_verified: bool = option(
         "Whether an e-mail address leads to its account only if Firebase has "
         "verified it.",
-        False,
+        True,
     )
     hash_enabled: bool = option("Whether people are found by hash.", True)
     directory: DirectorySettings = option("User directory.", DirectorySettings)

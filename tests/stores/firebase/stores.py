@@ -49,6 +49,7 @@ class FirebaseCase(SynchronousTestCase):
         """The store of a section that fits."""
         values: dict[str, Any] = {
             "credentials": str(self.key_file),
+            "onlyVerified": False,  # most tests are not about that
             "endpoints": {
                 "accounts": f"{BASE}/v1",
                 "certificates": f"{BASE}/certificates",

@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs, formatEvent
 
+from mxisd.config.structure import Section
 from mxisd.errors import Misconfigured
 from mxisd.model.threepids import EMAIL, MSISDN, IllegalThreePid, canonical
+from mxisd.stores.firebase import factory
 from mxisd.testing.stores import ALICE_MAIL
 from tests.stores.firebase.stores import FirebaseCase
 
@@ -86,16 +88,22 @@ class LookupTests(FirebaseCase):
         self.assertNotIn("team", line)
 
     def test_only_verified(self) -> None:
-        """Where the operator wants it, an unverified address leads nowhere."""
+        """Unless the operator wants it otherwise, an unverified address is none."""
         self.google.users = [
             {"localId": "ann", "email": "ann@x", "emailVerified": True},
             {"localId": "eve", "email": "eve@x", "phoneNumber": "+4930123456"},
         ]
         asked = [(EMAIL, "ann@x"), (EMAIL, "eve@x"), (MSISDN, "4930123456")]
-        strict = self.store(onlyVerified=True)
+        settings = factory.parse(Section({"credentials": "x"}))
+        strict = self.store(onlyVerified=settings.only_verified)
         expected = {"ann@x": "ann", "4930123456": "eve"}
         self.assertEqual(self.found(strict, *asked), expected)
-        self.assertEqual({t.address for t, _ in self.listed(strict)}, set(expected))
+        with capturedLogs() as events:
+            for _ in range(2):
+                listed = {t.address for t, _ in self.listed(strict)}
+                self.assertEqual(listed, set(expected))
+        (line,) = (formatEvent(event) for event in events)
+        self.assertIn("1 accounts of fire have an e-mail address that", line)
         self.assertEqual(len(self.found(self.store(), *asked)), 3)
 
     @given(st.text(max_size=40), st.sampled_from(["email", "msisdn", "strange"]))
