@@ -39,10 +39,12 @@ class JsonReply:
     :ivar status: 200 to 299, or one that the caller wanted to see.
     :ivar document: The JSON value; ``None`` if the body is empty, or no JSON beside a
         status that is no success.
+    :ivar is_empty: Whether there is no body at all, which ``null`` is not.
     """
 
     status: int
     document: Any
+    is_empty: bool = field(default=False, eq=False)
 
     @property
     def is_success(self) -> bool:
@@ -215,7 +217,7 @@ def _judged(status: int, body: bytes, wanted: Set[int]) -> JsonReply:
     if not _is_success(status) and status not in wanted:
         raise StoreUnavailable(f"the server answered {status}{_hint(status)}")
     if not body.strip():
-        return JsonReply(status, None)
+        return JsonReply(status, None, is_empty=True)
     try:
         return JsonReply(status, json.loads(body.decode("utf-8-sig")))
     except (ValueError, RecursionError):

@@ -43,7 +43,7 @@ class JsonOutput:
     def rows(self, text: str) -> Iterator[Row | None]:
         """``{"lookup": [{"medium", "address", "id": {"type", "value"}}]}``."""
         document = _document(text)
-        if text.strip() and document.get("lookup") is None:
+        if text.strip() and "lookup" not in document:
             # Perhaps an error in a form of the program's own.
             raise Nonsense("no list lookup")
         for each in _list(document, "lookup"):
@@ -88,6 +88,9 @@ def _document(text: str) -> dict[str, Any]:
 
 def _object(holder: dict[str, Any], key: str) -> dict[str, Any] | None:
     value = holder.get(key)
+    if value == []:
+        # What PHP makes of an empty object.
+        return {}
     if value is not None and not isinstance(value, dict):
         raise Nonsense(f"a {key} that is no object")
     return value
@@ -95,6 +98,8 @@ def _object(holder: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 def _list(holder: dict[str, Any], key: str) -> list[Any]:
     value = holder.get(key)
+    if value == {}:
+        return []
     if value is not None and not isinstance(value, list):
         raise Nonsense(f"a {key} that is no list")
     return value or []
@@ -116,8 +121,8 @@ def _owner(holder: dict[str, Any]) -> Owner | None:
     found = holder.get("id")
     if not isinstance(found, dict):
         return None
-    kind, value = found.get("type"), found.get("value")
-    if not isinstance(kind, str) or not isinstance(value, str):
+    kind, value = found.get("type"), _name(found.get("value"))
+    if not isinstance(kind, str) or value is None:
         return None
     return kind, value
 
@@ -131,6 +136,12 @@ def _threepid(value: Any) -> RawThreePid | None:
 
 
 def _hit(value: Any) -> tuple[str, str | None] | None:
-    if not isinstance(value, dict) or not isinstance(value.get("user_id"), str):
-        return None
-    return value["user_id"], _text(value, "display_name")
+    user = _name(value.get("user_id")) if isinstance(value, dict) else None
+    return None if user is None else (user, _text(value, "display_name"))
+
+
+def _name(value: Any) -> str | None:
+    """A text, or a number as one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None

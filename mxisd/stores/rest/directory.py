@@ -38,10 +38,7 @@ class RestDirectory:
             "limit": limit,
         }
         answer = await self.endpoint.ask(question)
-        items = answer.get("results")
-        if not isinstance(items, list):
-            raise self.endpoint.failed("the answer has no list called results")
-        entries = self._entries(items)
+        entries = self._entries(self.endpoint.list_of(answer, "results"))
         is_limited = answer.get("limited") is True or len(entries) > limit
         return DirectoryPage(tuple(entries[:limit]), is_limited)
 

@@ -1,6 +1,6 @@
 """One URL of a back end, and what goes wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import Factory, field, frozen
@@ -54,8 +54,7 @@ class Endpoint:
         reply = await self._reply(question)
         if reply.status == NOT_FOUND:
             raise Misconfigured(self.key, "the server answered 404: no such path")
-        # A back end that has crashed may well answer 200, and nothing.
-        return self._object(reply.document)
+        return self._object(reply)
 
     async def page(self, question: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """
@@ -66,7 +65,7 @@ class Endpoint:
         reply = await self._reply(question)
         if reply.status == NOT_FOUND:
             return None
-        return self._object(reply.document)
+        return self._object(reply)
 
     async def find(self, question: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """
@@ -77,7 +76,7 @@ class Endpoint:
         reply = await self._reply(question)
         if reply.status == NOT_FOUND or reply.document is None:
             return None
-        return self._object(reply.document)
+        return self._object(reply)
 
     async def _reply(self, question: Mapping[str, Any]) -> JsonReply:
         wanted = {NOT_FOUND, METHOD_NOT_ALLOWED}
@@ -93,10 +92,34 @@ class Endpoint:
             raise Misconfigured(self.key, "the server answered 405: it takes no POST")
         return reply
 
-    def _object(self, document: Any) -> Mapping[str, Any]:
-        if not isinstance(document, dict):
+    def _object(self, reply: JsonReply) -> Mapping[str, Any]:
+        # A back end that has crashed may well answer 200, and nothing at all.
+        if not reply.is_empty and wire.is_nothing(reply.document):
+            return {}
+        if not isinstance(reply.document, dict):
             raise self.failed("the answer is no JSON object")
-        return document
+        return reply.document
+
+    def member(self, answer: Mapping[str, Any], name: str) -> Any:
+        """
+        What an answer says of what was asked for.
+
+        :return: ``None`` for nothing, in whatever way that is said.
+        :raise StoreUnavailable: If it says something else: it may tell of an error.
+        """
+        if answer and name not in answer:
+            raise self.failed(f"the answer has no {name}")
+        value = answer.get(name)
+        return None if wire.is_nothing(value) else value
+
+    def list_of(self, answer: Mapping[str, Any], name: str) -> Sequence[Any]:
+        """The same where a list is wanted."""
+        value = self.member(answer, name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self.failed(f"the answer has no list called {name}")
+        return value
 
     def failed(self, problem: str) -> StoreUnavailable:
         """

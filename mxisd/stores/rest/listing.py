@@ -88,9 +88,11 @@ class RestListing:
         return await self._page(await self.endpoint.ask(_question(cursor)))
 
     async def _page(self, answer: Any) -> Page:
-        items, cursor = answer.get("associations"), answer.get("next_cursor")
-        if not isinstance(items, list):
+        if not answer:
+            # Who has a list says that it is empty; others may answer so to any path.
             raise self.endpoint.failed("the answer has no list called associations")
+        items = self.endpoint.list_of(answer, "associations")
+        cursor = answer.get("next_cursor")
         if cursor is not None and not _is_cursor(cursor):
             problem = f"next_cursor is no text of 1 to {CURSOR_LENGTH} characters"
             raise self.endpoint.failed(problem)

@@ -44,9 +44,8 @@ class BulkLookup:
     async def _found(
         self, questions: Sequence[Mapping[str, str]]
     ) -> Sequence[tuple[ThreePid, UserId]]:
-        items = (await self.endpoint.ask({"lookup": questions})).get("lookup")
-        if not isinstance(items, list):
-            raise self.endpoint.failed("the answer has no list called lookup")
+        answer = await self.endpoint.ask({"lookup": questions})
+        items = self.endpoint.list_of(answer, "lookup")
         read = await self.endpoint.portions.mapped(self._pair, items)
         self.endpoint.report(read.count(None))
         return [each for each in read if each is not None]
@@ -79,8 +78,9 @@ class SingleLookup:
         return found
 
     async def _owner(self, key: ThreePid, question: Mapping[str, str]) -> UserId | None:
-        item = (await self.endpoint.ask({"lookup": question})).get("lookup")
-        if item is None or item == {}:
+        answer = await self.endpoint.ask({"lookup": question})
+        item = self.endpoint.member(answer, "lookup")
+        if item is None:
             return None
         if not isinstance(item, dict):
             raise self.endpoint.failed("in the answer, lookup is no object")

@@ -51,14 +51,14 @@ class RestProfile:
         return (self.display_name, self.threepids, self.roles)
 
     def _read(self, value: Any) -> frozenset[ThreePid]:
-        if self.threepids is None or value is None:
+        if self.threepids is None or wire.is_nothing(value):
             return frozenset()
         if not isinstance(value, list):
             raise self.threepids.failed("in the answer, threepids is no list")
         return self.threepids.threepids(value)
 
     def _roles(self, value: Any) -> frozenset[str]:
-        if self.roles is None or value is None:
+        if self.roles is None or wire.is_nothing(value):
             return frozenset()
         if not isinstance(value, list) or not all(isinstance(r, str) for r in value):
             # Leaving one out would refuse somebody who has it.
@@ -77,7 +77,7 @@ async def _part(endpoint: Endpoint | None, user_id: UserId) -> Mapping[str, Any]
         }
     )
     part = None if answer is None else answer.get("profile")
-    if part is None:
+    if wire.is_nothing(part):
         return _NOTHING
     if not isinstance(part, dict):
         raise endpoint.failed("in the answer, profile is no object")

@@ -17,6 +17,11 @@ def is_unicode(*texts: str) -> bool:
     return True
 
 
+def is_nothing(value: Any) -> bool:
+    """Whether this is what languages make of an empty list, object or pointer."""
+    return value is None or value in ({}, [])
+
+
 def user_id(value: Any, domain: str) -> UserId | None:
     """
     Read ``{"type": "localpart|mxid", "value": …}``.
@@ -25,8 +30,8 @@ def user_id(value: Any, domain: str) -> UserId | None:
     """
     if not isinstance(value, Mapping):
         return None
-    kind, text = value.get("type"), value.get("value")
-    if not isinstance(kind, str) or not isinstance(text, str):
+    kind, text = value.get("type"), _text(value.get("value"))
+    if not isinstance(kind, str) or text is None:
         return None
     match kind.strip().lower():
         case "localpart":
@@ -38,18 +43,19 @@ def user_id(value: Any, domain: str) -> UserId | None:
 
 def any_user_id(value: Any, domain: str) -> UserId | None:
     """Read a whole user ID, or a localpart."""
-    if not isinstance(value, str):
+    text = _text(value)
+    if text is None:
         return None
-    is_whole = value.strip().startswith("@")
-    return _by_user_id(value) if is_whole else _by_localpart(value, domain)
+    is_whole = text.strip().startswith("@")
+    return _by_user_id(text) if is_whole else _by_localpart(text, domain)
 
 
 def threepid(value: Any, known: StoredAddresses) -> ThreePid | None:
     """Read ``{"medium": …, "address": …}``."""
     if not isinstance(value, Mapping):
         return None
-    medium, address = value.get("medium"), value.get("address")
-    if not isinstance(medium, str) or not isinstance(address, str):
+    medium, address = value.get("medium"), _text(value.get("address"))
+    if not isinstance(medium, str) or address is None:
         return None
     try:
         return known.read(medium, address)
@@ -74,6 +80,13 @@ def items(value: Any) -> Sequence[Any]:
 def name(value: Any) -> str | None:
     """Read a name that says something."""
     return value if isinstance(value, str) and value.strip() else None
+
+
+def _text(value: Any) -> str | None:
+    """A text, or a number as one: databases hold both."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None
 
 
 def _by_localpart(text: str, domain: str) -> UserId | None:

@@ -65,28 +65,33 @@ class JsonTests(SynchronousTestCase):
         )
         self.assertEqual(JSON.hits(text), Hits([("user1", "User 1")], True))
         odd = '{"results":[{"user_id":5},5,{"user_id":"a","display_name":5}]}'
-        self.assertEqual(JSON.hits(odd), Hits([None, None, ("a", None)]))
+        self.assertEqual(JSON.hits(odd), Hits([("5", None), None, ("a", None)]))
+        for text in ('{"results":{}}', '{"results":null}'):
+            self.assertEqual(JSON.hits(text), Hits([], False))
 
     def test_owner(self) -> None:
         """Nothing, somebody, or nonsense."""
-        for text in ("", "{}", '{"lookup":{}}', '{"lookup":null}'):
+        for text in ("", "{}", '{"lookup":{}}', '{"lookup":null}', '{"lookup":[]}'):
             self.assertIsNone(JSON.owner(text))
         found = JSON.owner('{"lookup":{' + OWNER + "}}")
         self.assertEqual(found, ("localpart", "user1"))
+        number = JSON.owner('{"lookup":{"id":{"type":"localpart","value":7}}}')
+        self.assertEqual(number, ("localpart", "7"))
         for text in (
+            '{"lookup":{"id":{"type":"localpart","value":true}}}',
             '{"lookup":{"medium":""}}',
-            '{"lookup":[]}',
+            '{"lookup":[5]}',
             '{"lookup":{"id":5}}',
         ):
             self.assertRaises(Nonsense, JSON.owner, text)
 
     def test_rows(self) -> None:
         """No output is nobody; a document without the list is no answer."""
-        for text in ("", " \n", '{"lookup":[]}'):
+        for text in ("", " \n", '{"lookup":[]}', '{"lookup":null}', '{"lookup":{}}'):
             self.assertEqual(rows(text), [])
         found = rows('{"lookup":[{"medium":"x","address":"y",' + OWNER + "}, 5]}")
         self.assertEqual(found, [(("x", "y"), ("localpart", "user1")), None])
-        for text in ("{}", '{"error":"no database"}', '{"lookup":null}', "[]"):
+        for text in ("{}", '{"error":"no database"}', '{"lookup":{"a":1}}', "[]"):
             self.assertRaises(Nonsense, rows, text)
 
     def test_profiles(self) -> None:
@@ -96,6 +101,7 @@ class JsonTests(SynchronousTestCase):
             self.assertIsNone(JSON.threepids(text))
             self.assertIsNone(JSON.roles(text))
         self.assertEqual(JSON.threepids('{"profile":{}}'), [])
+        self.assertEqual(JSON.threepids('{"profile":[]}'), [])
         name = JSON.display_name('{"profile":{"display_name":"User 1"}}')
         self.assertEqual(name, "User 1")
         two = (

@@ -38,10 +38,12 @@ class FakeBackend(Resource):
     Answers everything alike.
 
     :ivar answer: What is answered, before it becomes JSON.
+    :ivar mark: What comes before that.
     :ivar questions: What was asked, by path behind ``v1``.
     """
 
     answer: Any = None
+    mark: bytes = b""
     questions: list[tuple[str, Any]] = field(factory=list)
     isLeaf = True
 
@@ -53,7 +55,7 @@ class FakeBackend(Resource):
         assert request.content is not None
         path = request.path.decode().partition("/v1/")[2]
         self.questions.append((path, json.loads(request.content.read())))
-        return json.dumps(self.answer).encode()
+        return self.mark + json.dumps(self.answer).encode()
 
     def store(self, **section: Any) -> Store:
         """A store that asks this back end."""

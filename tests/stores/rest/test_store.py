@@ -174,6 +174,48 @@ class LookupTests(StoreCase):
             self.backend.answer = answer
             self.assertEqual(self.looked_up(MAIL, store=single), expected)
 
+    def test_nobody_in_other_languages(self) -> None:
+        """What Go and PHP make of an empty list, or object, is nobody."""
+        single = self.backend.store(endpoints=SINGLE)
+        answers: list[Any] = [None, {}, [], {"lookup": None}, {"lookup": {}}]
+        for answer in (*answers, {"lookup": []}):
+            self.backend.answer = answer
+            self.assertEqual(self.looked_up(MAIL), {}, answer)
+            self.assertEqual(self.looked_up(MAIL, store=single), {}, answer)
+
+    def test_what_is_not_nobody(self) -> None:
+        """An answer without what was asked for may be an error of its own kind."""
+        single = self.backend.store(endpoints=SINGLE)
+        wrong: list[Any] = ["", 0, False, "nobody", [1], {"error": "down"}]
+        for answer in (*wrong, {"lookup": 0}, {"lookup": ""}, {"lookup": False}):
+            self.backend.answer = answer
+            for store in (self.store, single):
+                with self.assertRaises(StoreUnavailable):
+                    self.looked_up(MAIL, store=store)
+
+    def test_numbers_as_ids(self) -> None:
+        """A user may be called by a number; true is none."""
+        single = self.backend.store(endpoints=SINGLE)
+        for value, found in ((12345, {MAIL: UserId("12345", DOMAIN)}), (True, {})):
+            item = {**_item(MAIL), "id": _localpart(value)}
+            self.backend.answer = {"lookup": [item]}
+            self.assertEqual(self.looked_up(MAIL), found)
+            self.backend.answer = {"lookup": item}
+            self.assertEqual(self.looked_up(MAIL, store=single), found)
+            self.backend.answer = {"associations": [item]}
+            self.assertEqual(dict(self.listed()), found)
+        self.backend.answer = {"results": [{"user_id": 7}, {"user_id": True}]}
+        found_entry = DirectoryEntry(UserId("7", DOMAIN))
+        self.assertEqual(self.page().entries, (found_entry,))
+        self.backend.answer = {"auth": {"success": True, "id": _localpart(7)}}
+        self.assertEqual(self.verdict(), Accepted(UserId("7", DOMAIN)))
+
+    def test_a_mark_before_the_answer(self) -> None:
+        """Some write a BOM, which means nothing."""
+        self.backend.mark = b"\xef\xbb\xbf"
+        self.backend.answer = {"lookup": [{**_item(MAIL), "id": _A}]}
+        self.assertEqual(self.looked_up(MAIL), {MAIL: ALICE})
+
     def test_bad_items_are_counted(self) -> None:
         """They disturb nobody; the log has their number and no address."""
         good = {**_item(MAIL), "id": _A}
@@ -202,9 +244,21 @@ class LoginTests(StoreCase):
             ({"success": True, "id": None, "profile": None}, Accepted(ALICE)),
             ({"success": True, "id": _localpart("Bob")}, Accepted(BOB)),
             ({"success": True, "known": False, "profile": {}}, Accepted(ALICE)),
+            ({"success": True, "profile": []}, Accepted(ALICE)),
+            (None, NoSuchUser()),
+            ({}, NoSuchUser()),
+            ([], NoSuchUser()),
         ):
             self.backend.answer = {"auth": answer}
             self.assertEqual(self.verdict(), verdict, answer)
+
+    def test_what_is_no_verdict(self) -> None:
+        """Nothing at all is no answer to a password."""
+        wrong: list[Any] = [None, {}, [], {"auth": "no"}, {"auth": {"known": True}}]
+        for answer in wrong:
+            self.backend.answer = answer
+            with self.assertRaises(StoreUnavailable):
+                self.verdict()
 
     def test_user_without_id_in_the_answer(self) -> None:
         """It is the one who was asked about, in lower case."""
@@ -261,6 +315,17 @@ class DirectoryTests(StoreCase):
             page = self.page(limit=limit)
             self.assertEqual((len(page.entries), page.limited), expected)
 
+    def test_nobody(self) -> None:
+        """Whatever language an empty page comes from; an error is none."""
+        answers: list[Any] = [None, {}, [], {"results": None}, {"results": {}}]
+        for answer in answers:
+            self.backend.answer = answer
+            self.assertEqual(self.page(), DirectoryPage(), answer)
+        for answer in ({"error": 1}, {"results": False}):
+            self.backend.answer = answer
+            with self.assertRaises(StoreUnavailable):
+                self.page()
+
     def test_blank_terms(self) -> None:
         """They find nobody, and nobody is asked."""
         self.assertEqual(self.page("  "), DirectoryPage())
@@ -306,7 +371,9 @@ class ProfileTests(StoreCase):
 
     def test_nobody(self) -> None:
         """Who has no part of a profile, and who is on another server, is nobody."""
-        answers: list[Any] = [{}, {"profile": None}, {"profile": {}}]
+        answers: list[Any] = [{}, {"profile": None}, {"profile": {}}, [], None]
+        empty: dict[str, Any] = {"display_name": None, "threepids": {}, "roles": {}}
+        answers += [{"profile": []}, {"profile": empty}]
         for answer in (*answers, {"profile": {"x": 1}}):
             self.backend.answer = answer
             self.assertIsNone(self.profile())
@@ -409,7 +476,7 @@ def _item(threepid: ThreePid) -> dict[str, Any]:
     return {"medium": threepid.medium, "address": threepid.address}
 
 
-def _localpart(value: str) -> dict[str, str]:
+def _localpart(value: Any) -> dict[str, Any]:
     return {"type": "localpart", "value": value}
 
 
