@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.python.reflect import safe_str
 from zope.interface import implementer
@@ -20,6 +20,7 @@ from mxisd.errors import (
 from mxisd.interfaces import Put
 from mxisd.portions import Portions
 from mxisd.ports import IAnswering
+from mxisd.resolver.broken import Broken
 from mxisd.resolver.intake import Intake
 from mxisd.waiting import in_time
 
@@ -59,8 +60,17 @@ def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
     arrives as ``StoreUnavailable``.
     """
 
+    broken: list[Broken] = []
+
     async def run() -> T:
-        return await work()
+        try:
+            return await work()
+        except (Unavailable, GeneratorExit):
+            raise
+        except BaseException as error:
+            # Later, its traceback is gone.
+            broken.append(Broken(error))
+            raise
 
     def leave(answer: "Deferred[T]") -> None:
         answer.errback(CancelledError())
@@ -72,7 +82,7 @@ def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
 
     def failed(failure: Failure) -> None:
         if not answer.called:
-            error = _unavailable(failure.value)
+            error = _unavailable(failure.value, broken)
             error.__cause__ = failure.value
             answer.errback(error)
 
@@ -116,6 +126,7 @@ class Guard:
         self._probe_at = 0.0
         self._silent_until: dict[str, float] = {}
         self._misconfigured: dict[str, Misconfigured] = {}
+        self._bugs: set[str] = set()
 
     @property
     def misconfigured(self) -> Sequence[str]:
@@ -171,6 +182,7 @@ class Guard:
             self._note_misconfigured(LISTING, error)
             raise self._unlisted(_reason(error)) from error
         except StoreUnavailable as error:
+            self._tell_bug(LISTING, error)
             raise self._unlisted(_reason(error)) from error
         finally:
             intake.close()
@@ -211,6 +223,7 @@ class Guard:
             raise StoreUnavailable(f"{self.name}: {_reason(error)}") from error
         except StoreUnavailable as error:
             self._timeouts = 0
+            self._tell_bug(part, error)
             raise self.failed(error) from error
         self._answered()
         self._note_mended(part)
@@ -249,12 +262,26 @@ class Guard:
         """
         if self.is_answering:
             self.is_answering = False
-            log.warn(
+            log.emit(
+                LogLevel.error if isinstance(error, Broken) else LogLevel.warn,
                 "Store {store} does not answer ({reason}); going on without it",
                 store=self.name,
                 reason=_reason(error),
             )
         return StoreUnavailable(f"{self.name} did not answer: {_reason(error)}")
+
+    def _tell_bug(self, part: str, error: StoreUnavailable) -> None:
+        if not isinstance(error, Broken) or error.kind in self._bugs:
+            return
+        self._bugs.add(error.kind)
+        log.error(
+            "Store {store} raised {kind} in {part}, which looks like a bug in it; "
+            "what follows is told once:\n{trace}",
+            store=self.name,
+            kind=error.kind,
+            part=part,
+            trace=error.trace,
+        )
 
     def _timed_out(self, error: DeadlineExceeded, is_long: bool) -> StoreUnavailable:
         if not is_long:
@@ -293,11 +320,13 @@ class Guard:
         return True
 
 
-def _unavailable(error: BaseException | None) -> StoreUnavailable:
+def _unavailable(
+    error: BaseException | None, broken: Sequence[Broken]
+) -> StoreUnavailable:
     if isinstance(error, Misconfigured):
         # A store may raise one and the same again and again.
         return Misconfigured(_line(error.path), _line(error.problem))
-    return StoreUnavailable(_reason(error))
+    return broken[0] if broken else StoreUnavailable(_reason(error))
 
 
 def _reason(error: BaseException | None) -> str:

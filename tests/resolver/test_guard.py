@@ -5,8 +5,8 @@ import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import LogLevel
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.logger import LogLevel, formatEvent
 from zope.interface import implementer
 
 from mxisd.errors import Misconfigured, StoreUnavailable
@@ -81,6 +81,52 @@ class AskingTests(GuardTestCase):
         self.assertFalse(self.guard.is_answering)
         self.assertNotIn(SECRET_ADDRESS, str(self.warnings()))
         self.assertIn("KeyError", str(self.warnings()))
+
+    def test_the_place_of_a_bug(self) -> None:
+        """It is told once for each kind of exception, without what was asked for."""
+
+        async def inner(error: Exception) -> Any:
+            try:
+                raise OSError(SECRET_ADDRESS)
+            except OSError as cause:
+                raise error from cause
+
+        for error in (KeyError(SECRET_ADDRESS), TypeError(SECRET_ADDRESS)):
+            for _ in range(3):
+                asked = self.lookup(Looking(lambda: inner(error)))  # noqa: B023
+                self.failureResultOf(asked, StoreUnavailable)
+                self.successResultOf(self.lookup(KnownPeople({})))
+        lines = [formatEvent(event) for event in self.warnings()]
+        self.assertEqual(
+            [event["log_level"] for event in self.warnings()], [LogLevel.error] * 8
+        )
+        traces = [line for line in lines if "\n" in line]
+        self.assertEqual(len(traces), 2)
+        for name, line in zip(("KeyError", "TypeError"), traces, strict=True):
+            self.assertIn(f"staff raised builtins.{name} in lookups", line)
+            self.assertIn("test_guard.py", line)
+            self.assertIn("in inner", line)
+            self.assertIn("OSError", line)
+        self.assertNotIn(SECRET_ADDRESS, "".join(lines))
+
+    def test_the_place_of_a_bug_in_a_list(self) -> None:
+        """It is told, too."""
+
+        async def listing(put: Any) -> None:
+            raise KeyError(SECRET_ADDRESS)
+
+        asked = under_way(self.guard.list(listing, lambda batch: succeed(None)))
+        self.failureResultOf(asked, StoreUnavailable)
+        (line,) = (formatEvent(event) for event in self.warnings())
+        self.assertIn("in listing", line)
+
+    def test_what_is_raised_on_purpose_is_no_bug(self) -> None:
+        """Of that there is a line, and no trace; nor is what comes too late one."""
+        error = StoreUnavailable("full")
+        self.failureResultOf(self.lookup(BrokenStore(error)), StoreUnavailable)
+        (event,) = self.warnings()
+        self.assertEqual(event["log_level"], LogLevel.warn)
+        self.assertNotIn("\n", formatEvent(event))
 
     def test_no_exception_is_too_strange(self) -> None:
         """Neither the server nor a request ends by what a store raises, in a
