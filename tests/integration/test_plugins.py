@@ -139,12 +139,12 @@ MEMORY = {
 
 
 REASONS = {
-    "raises": ("KeyError",),
+    "raises": ("raised builtins.KeyError", "(KeyError)"),
     "exits": ("not answer (SystemExit)", "not list itself: SystemExit"),
     "hangs": ("no answer within",),
     "lies": ("illegal user ID",),
     "floods": ("its answer makes no sense", "more than 1000"),
-    "loses": ("TypeError", "does not wait"),
+    "loses": ("raised builtins.TypeError", "(TypeError)", "does not wait"),
     "strikes": ("did not start: SystemExit", "did not stop as it should"),
 }
 """What the log says of each bad store."""

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import define, field, frozen
-from mxisd.model.identifiers import IllegalIdentifier, UserId
+from mxisd.model.identifiers import UserId
 from mxisd.model.profiles import DirectoryEntry, DirectoryPage, Profile, SearchBy
 from mxisd.model.stored import StoredAddresses
 from mxisd.model.threepids import EMAIL, MSISDN, ThreePid
@@ -76,11 +76,8 @@ class People:
 
     def find(self, user_id: UserId) -> Person | None:
         """The person with a user ID, also with one that has historical capitals."""
-        try:
-            known = UserId.of(user_id.localpart, user_id.server_name)
-        except IllegalIdentifier:
-            return None
-        return self.by_id.get(known)
+        known = user_id.canonical
+        return None if known is None else self.by_id.get(known)
 
     def search(self, term: str, by: SearchBy, limit: int) -> DirectoryPage:
         """Everybody who matches, up to a limit; takes long if the file is long."""
