@@ -180,13 +180,15 @@ class Misconfigured(StoreUnavailable):
 
     :ivar path: The key to mend, relative to the store's section.
     :ivar problem: What is wrong; no secret and no address in it.
+    :ivar is_whole: Whether no part works: the back end does not let us in.
     """
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, *, is_whole: bool = False) -> None:
         """Name the key."""
         super().__init__(f"{path}: {problem}")
         self.path = path
         self.problem = problem
+        self.is_whole = is_whole
 
     @property
     def as_problem(self) -> "Problem":

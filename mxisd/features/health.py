@@ -72,10 +72,7 @@ class Health:
         """Report; no store is asked for it."""
         unlisted = self._unlisted()
         stores = {
-            name: StoreHealth(
-                store.is_answering and name not in unlisted,
-                tuple(store.misconfigured),
-            )
+            name: _health(store, is_listed=name not in unlisted)
             for name, store in self._stores.items()
         }
         return HealthReport(await self._works(), stores, self._hashes_are_well())
@@ -86,3 +83,10 @@ class Health:
         except RecordsUnavailable:
             return False
         return True
+
+
+def _health(store: IAnswering, *, is_listed: bool) -> StoreHealth:
+    misconfigured = tuple(store.misconfigured)
+    # Where keys are named, they are why a list broke off.
+    is_answering = store.is_answering and (is_listed or bool(misconfigured))
+    return StoreHealth(is_answering, misconfigured)

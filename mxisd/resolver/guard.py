@@ -49,6 +49,7 @@ SILENCE = 3600.0
 REASON_LENGTH = 300
 
 LISTING = "lookups by hash"
+EVERYTHING = "everything"
 
 
 def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
@@ -296,6 +297,9 @@ class Guard:
             log.info("Store {store} answers again", store=self.name)
 
     def _note_misconfigured(self, part: str, error: Misconfigured) -> None:
+        if error.is_whole:
+            # It does answer: that it does not let us in.
+            part, self.is_answering = EVERYTHING, True
         if str(self._misconfigured.get(part)) != str(error):
             log.error(
                 "Store {store} cannot do its part in {part} as it is configured: "
@@ -307,10 +311,11 @@ class Guard:
         self._misconfigured[part] = error
 
     def _note_mended(self, part: str) -> None:
-        if self._misconfigured.pop(part, None) is not None:
-            log.info(
-                "Store {store} does its part in {part}", store=self.name, part=part
-            )
+        for each in (part, EVERYTHING):
+            if self._misconfigured.pop(each, None) is not None:
+                log.info(
+                    "Store {store} does its part in {part}", store=self.name, part=each
+                )
 
     def _is_news(self, habit: str) -> bool:
         now = self._clock.seconds()
@@ -325,7 +330,8 @@ def _unavailable(
 ) -> StoreUnavailable:
     if isinstance(error, Misconfigured):
         # A store may raise one and the same again and again.
-        return Misconfigured(_line(error.path), _line(error.problem))
+        path, problem = _line(error.path), _line(error.problem)
+        return Misconfigured(path, problem, is_whole=bool(error.is_whole))
     return broken[0] if broken else StoreUnavailable(_reason(error))
 
 

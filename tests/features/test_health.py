@@ -38,6 +38,15 @@ class HealthTests(SynchronousTestCase):
             self.report(True, True), HealthReport(True, {"staff": StoreHealth(False)})
         )
 
+    def test_a_list_that_broke_off_for_a_wrong_key(self) -> None:
+        """The store is misconfigured, not down."""
+        store = Watched(True, ("connection.bindPassword",))
+        names = {"staff"}
+        health = Health(Pulse(True), {"staff": store}, lambda: names)
+        report = self.successResultOf(Deferred.fromCoroutine(health.report()))
+        expected = StoreHealth(True, ("connection.bindPassword",))
+        self.assertEqual(report.stores, {"staff": expected})
+
     def test_an_index_that_is_not_up_to_date(self) -> None:
         """Stores may be well, and the index of what they list not."""
         health = Health(Pulse(True), {}, frozenset, lambda: False)

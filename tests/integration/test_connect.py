@@ -187,7 +187,7 @@ class LdapTests(ConnectCase):
         for store, words in (
             (
                 self.ldap(slapd, {"bindPassword": "wrong"}),
-                "staff: no connection to 127.0.0.1",
+                "staff.connection.bindPassword: 127.0.0.1",
             ),
             (
                 self.ldap(slapd, {"baseDNs": ["ou=nowhere,dc=example,dc=org"]}),

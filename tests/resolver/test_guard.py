@@ -58,6 +58,10 @@ class Looking:
         return self.answer()
 
 
+async def no_put(batch: Any) -> None:
+    """Take nothing."""
+
+
 class Grumpy(StoreUnavailable):
     """An error that cannot even be printed."""
 
@@ -401,6 +405,27 @@ class MisconfiguredTests(GuardTestCase):
         (event,) = self.warnings()
         self.assertEqual(event["log_level"], LogLevel.error)
         self.assertEqual(event["reason"], "identity.query: no such column: uid")
+
+    def test_a_back_end_that_does_not_let_us_in(self) -> None:
+        """That is one error for all parts, and no outage, even after one."""
+        self.failureResultOf(self.lookup(BrokenStore()), StoreUnavailable)
+        self.assertFalse(self.guard.is_answering)
+        told = len(self.warnings())
+        error = Misconfigured("connection.bindPassword", "is wrong", is_whole=True)
+        self.failureResultOf(self.lookup(BrokenStore(error)), StoreUnavailable)
+
+        async def listing(put: Any) -> None:
+            raise error
+
+        asked = under_way(self.guard.list(listing, no_put))
+        self.failureResultOf(asked, StoreUnavailable)
+        self.assertTrue(self.guard.is_answering)
+        self.assertEqual(self.guard.misconfigured, ["connection.bindPassword"])
+        (event,) = self.warnings()[told:]
+        self.assertEqual(event["log_level"], LogLevel.error)
+        self.assertIn("everything", formatEvent(event))
+        self.successResultOf(self.lookup(KnownPeople({})))
+        self.assertEqual(self.guard.misconfigured, [])
 
     def test_it_is_mended(self) -> None:
         """An answer of the same part clears it, and the log says so."""

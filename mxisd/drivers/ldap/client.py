@@ -21,8 +21,8 @@ from mxisd.drivers.ldap.errors import (
     REFERRAL,
     SUCCESS,
     ListCut,
-    SearchRefused,
     code_name,
+    search_refused,
 )
 from mxisd.drivers.ldap.failover import Servers
 from mxisd.drivers.ldap.logins import Logins
@@ -107,7 +107,7 @@ class LdapClient:
 
         async def ask(target: Target | None, search: Search) -> SearchAnswer:
             answer = await self._ask(target, search, 0)
-            _demand_success(answer)
+            _demand_success(answer, search)
             _add(found, answer.entries)
             return answer
 
@@ -134,7 +134,7 @@ class LdapClient:
             if answer.cookie or (answer.code in _PARTIAL and found):
                 is_cut = True
                 return evolve(answer, references=())
-            _demand_success(answer)
+            _demand_success(answer, search)
             return answer
 
         await self._referrals.search(search, ask)
@@ -240,7 +240,7 @@ async def _read_pages(
             page = Page(size, cookie) if size else None
             answer = await connection.search(search, page)
             refused = refused or answer.refused_pages
-            _demand_success(answer)
+            _demand_success(answer, search)
             if cookie and answer.cookie is None:
                 raise ListCut("the server forgot that it was answering a list")
             references += answer.references
@@ -257,8 +257,8 @@ def _add(found: dict[bytes, Entry], entries: Sequence[Entry]) -> None:
         found.setdefault(entry.dn.lower(), entry)
 
 
-def _demand_success(answer: SearchAnswer) -> None:
+def _demand_success(answer: SearchAnswer, search: Search) -> None:
     if answer.code in CUT:
         raise ListCut(f"the server cut its answer: {code_name(answer.code)}")
     if answer.code not in (SUCCESS, REFERRAL):
-        raise SearchRefused(f"the server refused: {code_name(answer.code)}")
+        raise search_refused(answer.code, search.base, search.key)

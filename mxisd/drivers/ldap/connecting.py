@@ -12,12 +12,12 @@ from twisted.internet.endpoints import (
 
 from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.connection import LdapConnection
-from mxisd.drivers.ldap.errors import SUCCESS, ServerHangs, TimedOut, code_name
+from mxisd.drivers.ldap.errors import SUCCESS, ServerHangs, TimedOut, bind_refused
 from mxisd.drivers.ldap.operations import Scope, Search
 from mxisd.drivers.ldap.server import Access, AnyAddress, Security, SocketAddress
 from mxisd.drivers.ldap.tls import client_tls
 from mxisd.drivers.tls import ClientTls
-from mxisd.errors import StoreUnavailable
+from mxisd.errors import Misconfigured, StoreUnavailable
 
 NEXT_ADDRESS = 0.1
 """
@@ -59,6 +59,9 @@ async def connected(
         return await attempt
     except CancelledError:
         raise
+    except Misconfigured as error:
+        problem = f"{address}: {error.problem}"
+        raise Misconfigured(error.path, problem, is_whole=True) from error
     except Exception as error:
         # An endpoint that is cancelled fails as if the host did not exist.
         if isinstance(error, ServerHangs) or reactor.seconds() - start >= seconds:
@@ -116,7 +119,4 @@ async def _introduce(connection: LdapConnection, access: Access) -> None:
         return
     result = await connection.bind(access.bind_dn, access.bind_password)
     if result.code != SUCCESS:
-        words = f": {result.diagnostic}" if result.diagnostic else ""
-        raise StoreUnavailable(
-            f"connection.bindDn was refused: {code_name(result.code)}{words}"
-        )
+        raise bind_refused(result.code, result.diagnostic)

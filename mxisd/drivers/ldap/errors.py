@@ -5,7 +5,7 @@ from OpenSSL import SSL
 from twisted.python.failure import Failure
 
 from mxisd.drivers.tls import CertificateRefused
-from mxisd.errors import DeadlineExceeded, StoreUnavailable
+from mxisd.errors import DeadlineExceeded, Misconfigured, StoreUnavailable
 
 SUCCESS = 0
 REFERRAL = 10
@@ -18,6 +18,36 @@ NO_PAGES = (2, 11, 12, 53)
 What servers answer that do not want to page: protocolError, adminLimitExceeded,
 unavailableCriticalExtension, unwillingToPerform.
 """
+
+BASE_KEY = "connection.baseDNs"
+
+_ENCRYPT = ("tls", "the server demands encryption: write tls or startTls: true")
+_UNKNOWN = (
+    "bindPassword",
+    "the server refuses this password, or does not know bindDn",
+)
+_SHUT = ("bindDn", "the server does not let this account in: locked, or expired?")
+_BIND_REFUSED = {
+    7: ("bindDn", "the server takes no logins by password"),
+    8: _ENCRYPT,
+    13: _ENCRYPT,
+    19: _SHUT,
+    32: _UNKNOWN,
+    34: ("bindDn", "the server does not take it for a name"),
+    48: _UNKNOWN,
+    49: _UNKNOWN,
+    50: _SHUT,
+    53: _SHUT,
+}
+_NO_SUCH_BASE = {
+    32: "it is not there, or bindDn may not see it",
+    34: "it is no name of an entry",
+}
+_SEARCH_REFUSED = {
+    8: _ENCRYPT,
+    13: _ENCRYPT,
+    50: ("bindDn", "this account may not"),
+}
 
 # What OpenSSL says to bytes that are no TLS.
 _NO_TLS = (
@@ -54,7 +84,46 @@ class ListCut(StoreUnavailable):
 
 def fresh(error: StoreUnavailable) -> StoreUnavailable:
     """A copy: an exception that is raised in several places gathers their traces."""
-    return type(error)(str(error))
+    problem = error.problem if isinstance(error, Misconfigured) else str(error)
+    return retold(error, problem)
+
+
+def retold(error: StoreUnavailable, text: str) -> StoreUnavailable:
+    """The same kind of error in other words."""
+    if isinstance(error, Misconfigured):
+        return Misconfigured(error.path, text, is_whole=error.is_whole)
+    return type(error)(text)
+
+
+def bind_refused(code: int, words: str) -> StoreUnavailable:
+    """
+    Why the service account is not let in.
+
+    :param words: The server's own.
+    :return: ``Misconfigured`` where somebody must act, or else an outage.
+    """
+    said = f"{code_name(code)}: {words}" if words else code_name(code)
+    if code not in _BIND_REFUSED:
+        return StoreUnavailable(f"connection.bindDn was refused: {said}")
+    key, problem = _BIND_REFUSED[code]
+    return Misconfigured(f"connection.{key}", f"{problem} ({said})", is_whole=True)
+
+
+def search_refused(code: int, base: str, key: str) -> StoreUnavailable:
+    """
+    Why a subtree is not searched.
+
+    :param key: Where it is configured; empty if it is not.
+    """
+    whole = key == BASE_KEY
+    if key and code in _NO_SUCH_BASE:
+        text = f"{base} cannot be searched: {_NO_SUCH_BASE[code]} ({code_name(code)})"
+        return Misconfigured(key, text, is_whole=whole)
+    if key and code in _SEARCH_REFUSED:
+        other, problem = _SEARCH_REFUSED[code]
+        text = f"{base} cannot be searched: {problem} ({code_name(code)})"
+        return Misconfigured(f"connection.{other}", text, is_whole=whole)
+    return SearchRefused(f"the server refused: {code_name(code)}")
 
 
 def code_name(code: int) -> str:

@@ -23,7 +23,7 @@ from mxisd.drivers.ldap.connecting import connected
 from mxisd.drivers.ldap.connection import LdapConnection
 from mxisd.drivers.ldap.errors import ConnectionGone, ServerHangs, TimedOut, fresh
 from mxisd.drivers.ldap.server import Access, AnyAddress
-from mxisd.errors import StoreUnavailable
+from mxisd.errors import Misconfigured, StoreUnavailable
 
 log = Logger()
 
@@ -197,6 +197,10 @@ class Servers:
         words = "; ".join(str(error) for error in errors)
         if any(isinstance(error, TimedOut) for error in errors):
             return TimedOut(words)
+        for error in errors:
+            if isinstance(error, Misconfigured):
+                text = words.removeprefix(f"{error.path}: ")
+                return Misconfigured(error.path, text, is_whole=True)
         return StoreUnavailable(words)
 
     def _fail(self, server: _Server, error: StoreUnavailable) -> None:

@@ -9,6 +9,7 @@ from attrs import frozen
 from ldaptor.protocols import pureber, pureldap
 
 from mxisd.drivers.ldap.decoder import PAGED_RESULTS, Entry
+from mxisd.drivers.ldap.errors import BASE_KEY
 from mxisd.drivers.ldap.filters import Filter
 
 
@@ -26,12 +27,15 @@ class Search:
     What to look for.
 
     :ivar attributes: Those to answer with.
+    :ivar key: Where the base is configured, for whoever is to mend it; empty if it is
+        not.
     """
 
     base: str
     filter: Filter
     attributes: Sequence[str]
     scope: Scope = Scope.SUBTREE
+    key: str = BASE_KEY
 
 
 @frozen

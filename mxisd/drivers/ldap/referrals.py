@@ -20,7 +20,7 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from mxisd.drivers.ldap.decoder import Result
-from mxisd.drivers.ldap.errors import REFERRAL, ListCut
+from mxisd.drivers.ldap.errors import REFERRAL, ListCut, retold
 from mxisd.drivers.ldap.operations import Scope, Search, SearchAnswer
 from mxisd.drivers.ldap.server import Access, Address, AnyAddress
 from mxisd.drivers.ldap.uris import Uri
@@ -75,7 +75,7 @@ class _Step:
         if scope is Scope.ONE and not self.is_instead:
             scope = Scope.BASE  # it is one of the entries of that level
         base = self.search.base if uri.base is None else uri.base
-        return evolve(self.search, base=base, scope=uri.scope or scope)
+        return evolve(self.search, base=base, scope=uri.scope or scope, key="")
 
 
 class Referrals:
@@ -184,7 +184,7 @@ async def _first(
     if not failures:
         raise StoreUnavailable("the server referred us to nowhere")
     words = "; ".join(str(error) for error in failures)
-    raise type(failures[-1])(f"a referral could not be followed: {words}")
+    raise retold(failures[-1], f"a referral could not be followed: {words}")
 
 
 def _steps(answer: SearchAnswer, search: Search, hop: int) -> list[_Step]:

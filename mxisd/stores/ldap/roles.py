@@ -79,7 +79,12 @@ class GroupSearch:
         return found
 
     async def _found(self, base: str, wanted: Filter) -> Sequence[Entry]:
-        search = Search(base=base, filter=wanted, attributes=[self.name])
+        search = Search(
+            base=base,
+            filter=wanted,
+            attributes=[self.name],
+            key="profile.role.group.baseDNs",
+        )
         try:
             return await self.client.search(search)
         except ListCut:

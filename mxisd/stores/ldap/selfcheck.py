@@ -7,9 +7,9 @@ from zope.interface import implementer
 
 from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.connection import Scope, Search
-from mxisd.drivers.ldap.errors import SearchRefused
+from mxisd.drivers.ldap.errors import BASE_KEY, SearchRefused
 from mxisd.drivers.ldap.filters import Filter
-from mxisd.errors import Problem
+from mxisd.errors import Misconfigured, Problem
 from mxisd.interfaces import ISelfCheck
 from mxisd.stores.ldap.tree import Tree, restricted
 
@@ -28,8 +28,11 @@ class LdapSelfCheck:
 
     async def problems(self) -> Sequence[Problem]:
         """Name subtrees that are not there, and filters that let nobody through."""
-        found = [each async for each in self._missing()]
-        return found or [each async for each in self._empty()]
+        try:
+            found = [each async for each in self._missing()]
+            return found or [each async for each in self._empty()]
+        except Misconfigured as error:
+            return [error.as_problem]
 
     async def _missing(self) -> AsyncIterator[Problem]:
         for base in self.tree.bases:
@@ -41,9 +44,13 @@ class LdapSelfCheck:
             )
             try:
                 await self.tree.client.search(search)
+            except Misconfigured as error:
+                if error.path != BASE_KEY:
+                    raise
+                yield error.as_problem
             except SearchRefused as error:
                 text = f"{base} cannot be searched: {error}"
-                yield Problem("connection.baseDNs", text)
+                yield Problem(BASE_KEY, text)
 
     async def _empty(self) -> AsyncIterator[Problem]:
         attribute = self.tree.reader.naming.attribute

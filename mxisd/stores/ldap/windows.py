@@ -107,7 +107,9 @@ class WindowsNames:
     async def _value(
         self, base: str, scope: Scope, wanted: Filter, attribute: str
     ) -> str | None:
-        search = Search(base=base, scope=scope, filter=wanted, attributes=[attribute])
+        search = Search(
+            base=base, scope=scope, filter=wanted, attributes=[attribute], key=""
+        )
         entries = await self.tree.client.search(search)
         return next((text for e in entries for text in texts(e, attribute)), None)
 

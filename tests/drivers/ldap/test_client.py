@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
@@ -11,8 +12,9 @@ from mxisd.drivers.ldap import failover, filters
 from mxisd.drivers.ldap.client import LdapClient, ListCut, code_name
 from mxisd.drivers.ldap.connection import Search, TimedOut
 from mxisd.drivers.ldap.decoder import PAGED_RESULTS, Splitter
+from mxisd.drivers.ldap.errors import BASE_KEY
 from mxisd.drivers.ldap.server import Access, Address, Security
-from mxisd.errors import StoreUnavailable
+from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.model.secret import Secret
 from tests.drivers.ldap import answers
 
@@ -137,6 +139,18 @@ class ClientCase(TestCase):
             await answer
         self.assertIn(words, str(caught.exception))
         return caught.exception
+
+
+def refusing(bind: int, search: int = 0) -> Script:
+    """Answer with these codes."""
+
+    def script(server: Scripted, tag: int, message_id: int) -> None:
+        if tag == BIND:
+            server.send(answers.bound(message_id, bind))
+        elif tag == SEARCHED:
+            server.send(answers.done(message_id, search))
+
+    return script
 
 
 def heedless(server: Scripted, tag: int, message_id: int) -> None:
@@ -349,9 +363,51 @@ class FailureTests(ClientCase):
         client = self.client(self.serve(script))
         answer = await client.check(b"x", Secret("x"))
         self.assertEqual((answer.code, answer.diagnostic), (49, "data 52e"))
-        await self.assert_unavailable(
-            client.search(SEARCH), "bindDn was refused: invalidCredentials: data 52e"
+        error = await self.assert_unavailable(
+            client.search(SEARCH), "not know bindDn (invalidCredentials: data 52e)"
         )
+        self.assertIsInstance(error, Misconfigured)
+        self.assertEqual(error.path, "connection.bindPassword")
+        self.assertTrue(error.is_whole)
+
+    async def test_bind_that_fails_for_now(self) -> None:
+        """A server that is busy is an outage; one that wants TLS is not."""
+        for code, kind in ((51, StoreUnavailable), (52, StoreUnavailable)):
+            client = self.client(self.serve(refusing(code)))
+            error = await self.assert_unavailable(client.search(SEARCH), "refused")
+            self.assertIs(type(error), kind)
+        for code, key in (
+            (8, "tls"),
+            (13, "tls"),
+            (19, "bindDn"),
+            (32, "bindPassword"),
+            (34, "bindDn"),
+            (49, "bindPassword"),
+            (53, "bindDn"),
+        ):
+            client = self.client(self.serve(refusing(code)))
+            error = await self.assert_unavailable(client.search(SEARCH), f".{key}: ")
+            self.assertIsInstance(error, Misconfigured)
+
+    async def test_subtrees_that_are_not_there(self) -> None:
+        """The key to mend is named, where there is one."""
+        for code, key, path in (
+            (32, BASE_KEY, BASE_KEY),
+            (34, "a.b", "a.b"),
+            (50, BASE_KEY, "connection.bindDn"),
+            (13, "a.b", "connection.tls"),
+        ):
+            client = self.client(self.serve(refusing(0, code)))
+            search = evolve(SEARCH, key=key)
+            for asked in (client.search(search), client.first(search, 5)):
+                error = await self.assert_unavailable(asked, "dc=x cannot be searched")
+                self.assertIsInstance(error, Misconfigured)
+                self.assertEqual(error.path, path)
+                self.assertEqual(error.is_whole, key == BASE_KEY)
+            error = await self.assert_unavailable(
+                client.search(evolve(SEARCH, key="")), "refused"
+            )
+            self.assertNotIsInstance(error, Misconfigured)
 
     async def test_close_while_connecting(self) -> None:
         """Whoever waits for a connection when the server stops is told."""
