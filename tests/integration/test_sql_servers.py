@@ -100,11 +100,15 @@ class ServerContract(_Case):
 
     async def test_refusals(self) -> None:
         """Each reason has its words, and no secret in them."""
-        for more, words in (
-            ({"user": "reader", "password": Secret("hush")}, "refuses the user"),
-            ({"database": "nowhere"}, "no such database"),
-            ({"port": 1}, "cannot be reached"),
-            ({"host": "name.invalid"}, "unknown or cannot be reached"),
+        for more, words, path in (
+            (
+                {"user": "reader", "password": Secret("hush")},
+                "refuses the user",
+                "password",
+            ),
+            ({"database": "nowhere"}, "no such database", "database"),
+            ({"port": 1}, "cannot be reached", None),
+            ({"host": "name.invalid"}, "unknown or cannot be reached", None),
         ):
             database = self.database(self.there, **{"timeout": 30.0, **more})
             with self.assertRaises(StoreUnavailable) as caught:
@@ -112,6 +116,15 @@ class ServerContract(_Case):
             text = str(caught.exception)
             self.assertTrue(any(w in text for w in words.split(" or ")), text)
             self.assertNotIn("hush", text)
+            found = getattr(caught.exception, "path", None)
+            self.assertEqual((found, text), (path, text))
+            self.assertEqual(getattr(caught.exception, "is_whole", False), bool(path))
+
+            async def take(rows: Any) -> None:
+                """Nothing comes."""
+
+            with self.assertRaises(type(caught.exception)):
+                await database.each_batch("SELECT 1", (), 5, take)
 
     async def test_tls(self) -> None:
         """The certificate must be good, and for this host."""

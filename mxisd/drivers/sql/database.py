@@ -9,12 +9,18 @@ from twisted.logger import Logger
 
 from mxisd.drivers.sql.address import DatabaseAddress, Engine
 from mxisd.drivers.sql.backends import Backend, Row
-from mxisd.drivers.sql.errors import NoSuchValue, QueryWrong, TimedOut, is_passable
+from mxisd.drivers.sql.errors import (
+    NoSuchValue,
+    NotLetIn,
+    QueryWrong,
+    TimedOut,
+    is_passable,
+)
 from mxisd.drivers.sql.sqlite import SqliteDialect
 from mxisd.drivers.sql.statements import is_table, translated
 from mxisd.drivers.sql.threaded import ThreadedBackend
 from mxisd.drivers.tls_files import TlsFiles
-from mxisd.errors import ConfigError, StoreUnavailable
+from mxisd.errors import ConfigError, Misconfigured, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -36,9 +42,15 @@ class SqlDatabase:
     """
 
     def __init__(
-        self, reactor: Any, address: DatabaseAddress, name: str, backend: Backend
+        self,
+        reactor: Any,
+        address: DatabaseAddress,
+        name: str,
+        backend: Backend,
+        key: str = "",
     ) -> None:
         self.name = name
+        self._key = key
         self._reactor = reactor
         self._address = address
         self._backend = backend
@@ -117,6 +129,8 @@ class SqlDatabase:
             await self._backend.each_batch(statement, size, take)
         except NoSuchValue as error:
             raise StoreUnavailable("the database refuses a parameter") from error
+        except NotLetIn as error:
+            raise self._misconfigured(error) from error
 
     async def close(self) -> None:
         """End the connections; whoever asks from now on is refused."""
@@ -139,8 +153,13 @@ class SqlDatabase:
             return await answer
         except TimeoutError as error:
             raise TimedOut("the database did not answer in time") from error
+        except NotLetIn as error:
+            raise self._misconfigured(error) from error
         finally:
             self._waiting -= 1
+
+    def _misconfigured(self, error: NotLetIn) -> Misconfigured:
+        return Misconfigured(self._key or error.key, str(error), is_whole=True)
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -150,12 +169,18 @@ class SqlDatabase:
 
 
 def open_database(
-    reactor: Any, address: DatabaseAddress, name: str, ca_key: str = "caFile"
+    reactor: Any,
+    address: DatabaseAddress,
+    name: str,
+    key: str = "",
+    ca_key: str = "caFile",
 ) -> SqlDatabase:
     """
     A database; it is connected to at the first question.
 
     :param name: What log lines call it: the store's name.
+    :param key: The key with the whole address, for whoever is to mend it; empty if
+        ``user``, ``password`` and ``database`` have keys of their own.
     :param ca_key: The key that names the file of authorities.
     :raise ConfigError: If the library for this engine is not installed, or the file of
         authorities cannot be used.
@@ -163,7 +188,7 @@ def open_database(
     backend = _backend(reactor, address)
     _require_authorities(address, ca_key)
     _report_no_file(address, name)
-    return SqlDatabase(reactor, address, name, backend)
+    return SqlDatabase(reactor, address, name, backend, key)
 
 
 def _require_authorities(address: DatabaseAddress, key: str) -> None:

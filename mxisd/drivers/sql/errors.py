@@ -28,6 +28,19 @@ class TimedOut(StoreUnavailable):
     """The database did not answer in time."""
 
 
+class NotLetIn(StoreUnavailable):
+    """
+    The database cannot be opened as it is configured, which somebody must mend.
+
+    :ivar key: The key that it probably is: ``password`` or ``database``.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        """Say what is wrong; no value in it."""
+        super().__init__(problem)
+        self.key = key
+
+
 class NoSuchValue(Exception):
     """A value that the column asked about can never hold: nothing matches it."""
 

@@ -11,7 +11,13 @@ from pymysql.cursors import SSCursor
 
 from mxisd.drivers.sql.address import DatabaseAddress
 from mxisd.drivers.sql.backends import LISTING_PATIENCE, Row
-from mxisd.drivers.sql.errors import ConnectionGone, NoSuchValue, QueryWrong, TimedOut
+from mxisd.drivers.sql.errors import (
+    ConnectionGone,
+    NoSuchValue,
+    NotLetIn,
+    QueryWrong,
+    TimedOut,
+)
 from mxisd.drivers.sql.statements import Statement
 from mxisd.errors import StoreUnavailable
 
@@ -21,13 +27,15 @@ _PORT = 3306
 _GONE = (2006, 2013, 2014, 2055, 1053, 1927, 4031)
 _TOO_SLOW = (1969, 3024)
 _NO_SUCH_VALUE = (1267, 1270, 1271, 1366, 3854, 3988)
+_NOT_LET_IN = {
+    1044: ("database", "the database server does not let this user into the database"),
+    1045: ("password", "the database server refuses the user or the password"),
+    1049: ("database", "the database server has no such database"),
+    1698: ("password", "the database server refuses the user or the password"),
+}
 _UNREACHABLE = {
     1040: "the database server has too many connections",
-    1044: "the database server does not let this user into the database",
-    1045: "the database server refuses the user or the password",
-    1049: "the database server has no such database",
     1203: "this user has too many connections to the database server",
-    1698: "the database server refuses the user or the password",
     2003: "the database server cannot be reached",
     2026: "TLS with the database server failed",
 }
@@ -106,6 +114,8 @@ class MysqlDialect:
             return ConnectionGone("the database server closed the connection")
         if code in _NO_SUCH_VALUE:
             return NoSuchValue()
+        if code in _NOT_LET_IN:
+            return NotLetIn(*_NOT_LET_IN[code])
         if code in _UNREACHABLE:
             return StoreUnavailable(_words(code, error))
         if 1000 <= code < 2000 or 3000 <= code < 5000:

@@ -19,7 +19,13 @@ from txpostgres import txpostgres
 
 from mxisd.drivers.sql.address import DatabaseAddress
 from mxisd.drivers.sql.backends import LISTING_PATIENCE, Row, Take
-from mxisd.drivers.sql.errors import ConnectionGone, NoSuchValue, QueryWrong, TimedOut
+from mxisd.drivers.sql.errors import (
+    ConnectionGone,
+    NoSuchValue,
+    NotLetIn,
+    QueryWrong,
+    TimedOut,
+)
 from mxisd.drivers.sql.statements import Statement
 from mxisd.drivers.system_names import addresses_of
 from mxisd.errors import StoreUnavailable
@@ -33,9 +39,11 @@ _TIMED_OUT = "the database did not answer in time"
 _NO_SUCH_VALUE = ("22003", "22007", "22008", "22021", "22P02", "22P05")
 _TOO_SLOW = ("57014",)
 _GONE = ("57P01", "57P02", "57P03")
+_NOT_LET_IN = {
+    "28": ("password", "the database server refuses the user or the password"),
+    "3D": ("database", "the database server has no such database"),
+}
 _UNREACHABLE = {
-    "28": "the database server refuses the user or the password",
-    "3D": "the database server has no such database",
     "53": "the database server is short of something, such as connections",
 }
 _WRONG = ("0A", "25", "3F", "42")
@@ -43,12 +51,10 @@ _REFUSALS = (
     ("certificate|SSL|TLS", "TLS with the database server failed"),
     ("too many", "the database server has too many connections"),
     ("starting up|shutting down", "the database server is starting or stopping"),
-    (
-        "authentication|pg_hba|role|password",
-        "the database server refuses the user or the password",
-    ),
-    ('database ".*" does not exist', "the database server has no such database"),
+    ("authentication|pg_hba|role|password", "28"),
+    ('database ".*" does not exist', "3D"),
 )
+"""What libpq says, and what that means: words, or a class of SQLSTATE."""
 
 
 class PostgresqlBackend:
@@ -153,7 +159,7 @@ class PostgresqlBackend:
             await self._executed(connection, self._promises)
         except ConnectionGone as error:
             self._drop(connection)
-            raise StoreUnavailable(_refusal(str(error.__cause__))) from error
+            raise _refusal(str(error.__cause__)) from error
         except BaseException:
             self._drop(connection)
             raise
@@ -280,12 +286,15 @@ def _untangled(failure: Failure) -> Failure:
     return failure
 
 
-def _refusal(words: str) -> str:
+def _refusal(words: str) -> StoreUnavailable:
     """What is wrong, from libpq's words, which nothing else tells apart."""
     for pattern, text in _REFUSALS:
         if re.search(pattern, words):
-            return text
-    return "the database server cannot be reached, or does not let us in"
+            known = _NOT_LET_IN.get(text)
+            return NotLetIn(*known) if known else StoreUnavailable(text)
+    return StoreUnavailable(
+        "the database server cannot be reached, or does not let us in"
+    )
 
 
 def _judged(error: psycopg2.Error) -> Exception:
@@ -297,6 +306,8 @@ def _judged(error: psycopg2.Error) -> Exception:
         return TimedOut(_TIMED_OUT)
     if code in _GONE or not code:
         return ConnectionGone("the database server closed the connection")
+    if code[:2] in _NOT_LET_IN:
+        return NotLetIn(*_NOT_LET_IN[code[:2]])
     if code[:2] in _UNREACHABLE:
         return StoreUnavailable(_UNREACHABLE[code[:2]])
     if code[:2] in _WRONG:

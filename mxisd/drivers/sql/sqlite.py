@@ -11,7 +11,7 @@ from attrs import define, frozen
 
 from mxisd.drivers.sql.address import DatabaseAddress
 from mxisd.drivers.sql.backends import LISTING_PATIENCE, Row
-from mxisd.drivers.sql.errors import ConnectionGone, QueryWrong, TimedOut
+from mxisd.drivers.sql.errors import ConnectionGone, NotLetIn, QueryWrong, TimedOut
 from mxisd.drivers.sql.statements import Statement
 from mxisd.errors import StoreUnavailable
 
@@ -25,6 +25,7 @@ _WRONG = (
     sqlite3.SQLITE_RANGE,
     sqlite3.SQLITE_MISUSE,
 )
+_NOT_OPENED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM)
 _WORDS = {
     sqlite3.SQLITE_BUSY: "another program has locked the database for too long",
     sqlite3.SQLITE_CANTOPEN: "the database file cannot be opened",
@@ -110,14 +111,29 @@ class SqliteDialect:
         if not isinstance(error, sqlite3.Error | OSError | sqlite3.Warning):
             return error
         if isinstance(error, OSError):
-            return StoreUnavailable(_WORDS[sqlite3.SQLITE_CANTOPEN])
+            return self._not_opened(sqlite3.SQLITE_CANTOPEN)
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & 0xFF
         if code == sqlite3.SQLITE_INTERRUPT:
             return TimedOut("the database did not answer in time")
         if code in _WRONG:
             return QueryWrong(str(error))
+        if os.path.isdir(self.address.database):
+            return NotLetIn("database", "the database file is a folder")
+        if code in _NOT_OPENED:
+            return self._not_opened(code)
         words = _WORDS.get(code, f"the database cannot be read (SQLite code {code})")
         return StoreUnavailable(words)
+
+    def _not_opened(self, code: int) -> StoreUnavailable:
+        path = self.address.database
+        if code == sqlite3.SQLITE_CANTOPEN and _is_readable(path):
+            # Somebody may be replacing it, or there are no descriptors left.
+            return StoreUnavailable(_WORDS[code])
+        return NotLetIn("database", _WORDS[code])
+
+
+def _is_readable(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.R_OK)
 
 
 def _text(data: bytes) -> str | bytes:

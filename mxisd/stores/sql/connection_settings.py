@@ -89,6 +89,11 @@ class ConnectionSettings:
     )
 
     @property
+    def key(self) -> str:
+        """Where the whole address is written; empty if its parts have keys."""
+        return "" if self.connection is None else "connection"
+
+    @property
     def address(self) -> DatabaseAddress:
         """
         The database.

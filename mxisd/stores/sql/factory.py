@@ -23,7 +23,7 @@ def parse(section: ISection) -> SqlSettings:
 def build(settings: SqlSettings, tools: Tools) -> Store:
     """Make the store; it connects at the first question."""
     database = open_database(
-        tools.reactor, settings.address, tools.name, settings.ca_key
+        tools.reactor, settings.address, tools.name, settings.key, settings.ca_key
     )
     parts = Parts(settings, tools, database)
     return Store(
@@ -51,6 +51,8 @@ class _SelfCheck:
             try:
                 await query.check()
             except Misconfigured as error:
+                if error.is_whole:
+                    return [error.as_problem]
                 if not query.is_guess:
                     found.append(error.as_problem)
         return found

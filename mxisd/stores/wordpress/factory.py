@@ -52,7 +52,9 @@ def build(settings: WordPressSettings, tools: Tools) -> Store:
 
 def _database(address: DatabaseAddress, tools: Tools) -> SqlDatabase:
     try:
-        return open_database(tools.reactor, address, tools.name, ca_key="connection")
+        return open_database(
+            tools.reactor, address, tools.name, "sql.connection", "connection"
+        )
     except ConfigError as error:
         raise error.below("sql") from error
 

@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 from mxisd.drivers.sql.address import DatabaseAddress, Engine
 from mxisd.drivers.sql.database import SqlDatabase, open_database
 from mxisd.drivers.sql.errors import QueryWrong, TimedOut
-from mxisd.errors import StoreUnavailable
+from mxisd.errors import Misconfigured, StoreUnavailable
 
 ENDLESS = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
@@ -54,6 +54,22 @@ class SqliteTests(TestCase):
         with self.assertRaises(StoreUnavailable) as caught:
             await answer
         self.assertIn(words, str(caught.exception))
+
+    async def test_files_that_are_no_database(self) -> None:
+        """Somebody must act: the key is named, that of the store where it says so."""
+        missing = self.path.with_name("missing")
+        folder = self.path.parent
+        text = self.path.with_name("text")
+        text.write_text("no database" * 100)
+        for path in (missing, folder, text):
+            for key, expected in (("", "database"), ("connection", "connection")):
+                address = DatabaseAddress(engine=Engine.SQLITE, database=str(path))
+                database = open_database(reactor, address, "staff", key)
+                self.addCleanup(database.close)
+                with self.assertRaises(Misconfigured) as caught:
+                    await database.rows("SELECT 1 FROM sqlite_master")
+                self.assertEqual(caught.exception.path, expected, str(path))
+                self.assertTrue(caught.exception.is_whole)
 
     async def test_a_list_is_not_cut(self) -> None:
         """One value with very many rows does not hide those of the others."""

@@ -22,7 +22,9 @@ def parse(section: ISection) -> SynapseSqlSettings:
 def build(settings: SynapseSqlSettings, tools: Tools) -> Store:
     """Make the store; it connects at the first question."""
     address = settings.address
-    database = open_database(tools.reactor, address, tools.name, settings.ca_key)
+    database = open_database(
+        tools.reactor, address, tools.name, settings.key, settings.ca_key
+    )
     parts = Parts(settings, tools, address, database)
     return Store(
         lookup=parts.lookup(),
@@ -49,5 +51,7 @@ class _SelfCheck:
             try:
                 await query.check()
             except Misconfigured as error:
+                if error.is_whole:
+                    return [error.as_problem]
                 found.append(error.as_problem)
         return found
