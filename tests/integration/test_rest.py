@@ -236,7 +236,7 @@ class ListingTests(RestCase):
         for answer in (
             {},
             None,
-            {"associations": None},
+            {"next_cursor": None},
             {"associations": {"a": 1}},
             {"associations": [row], "next_cursor": 7},
             {"associations": [row], "next_cursor": ""},
@@ -296,7 +296,7 @@ class AuthorityTests(RestCase):
         lines = self.log_lines()
         for wrong in ({"token": "s3cret"}, {}):
             for ask in questions_to(self.store(backend, **wrong)).values():
-                error = await self.fails(ask, "401")
+                error = await self.fails(ask, "401", kind=Misconfigured)
                 self.assertNotIn("s3cret", str(error))
         self.assertNotIn("s3cret", "".join(lines))
 
@@ -359,18 +359,14 @@ class OutageTests(RestCase):
         for order, words in (
             ({"status": 500, "text": "{}"}, "500"),
             ({"status": 400, "text": "{}"}, "400"),
-            ({"status": 403, "text": "{}"}, "403"),
             ({"status": 301, "text": "", "location": location}, "redirect"),
             ({"text": "<html><body>Welcome</body></html>"}, "no JSON"),
             ({"text": '{"lookup": ['}, "no JSON"),
-            ({"text": "[]"}, "no JSON object"),
-            ({"text": "null "}, ""),
+            ({"text": "[1]"}, "no JSON object"),
             ({"size": 10_000_000}, "longer than"),
         ):
             backend.order(any=order)
-            for name, ask in questions_to(store).items():
-                if order == {"text": "null "} and name == "profile":
-                    continue
+            for ask in questions_to(store).values():
                 await self.fails(ask, words)
                 await self.fails(ask, "endpoints.")
 
@@ -379,7 +375,7 @@ class OutageTests(RestCase):
         backend = self.backend()
         store = self.store(backend)
         shapes: dict[str, list[Any]] = {
-            "lookup": [{}, {"lookup": None}, {"lookup": {}}],
+            "lookup": [{"lookup": "x"}, {"error": "down"}],
             "authenticator": [
                 {},
                 {"auth": []},
@@ -389,8 +385,9 @@ class OutageTests(RestCase):
                 {"auth": {"success": True, "id": {"type": "mxid", "value": "alice"}}},
                 {"auth": {"success": True, "id": "alice"}},
             ],
-            "directory": [{}, {"results": {}}, {"limited": False}],
-            "profile": [{"profile": []}, {"profile": "x"}],
+            "directory": [{"results": "x"}, {"limited": False}],
+            "profile": [{"profile": [1]}, {"profile": "x"}],
+            "associations": [{}, [], {"next_cursor": None}],
         }
         for name, answers in shapes.items():
             for answer in answers:

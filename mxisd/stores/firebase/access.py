@@ -28,7 +28,13 @@ REFUSALS = (400, 401, 403)
 
 
 class IAccess(Protocol):
-    """Gives access tokens."""
+    """
+    Gives access tokens.
+
+    :ivar key: The key that says how.
+    """
+
+    key: str
 
     def token(self) -> Awaitable[Secret]:
         """A token that is good now."""
@@ -39,6 +45,8 @@ class IAccess(Protocol):
 
 class FixedAccess:
     """One token for ever."""
+
+    key = "accessToken"
 
     def __init__(self, token: Secret) -> None:
         self._token = token
@@ -58,6 +66,8 @@ class ServiceAccess:
     Source: Google Identity, "Using OAuth 2.0 for Server to Server Applications";
     RFC 7523.
     """
+
+    key = "credentials"
 
     def __init__(
         self, http: Any, clock: IReactorTime, account: ServiceAccount, url: str
@@ -97,7 +107,9 @@ class ServiceAccess:
         reply = await call(self._http, "POST", self._url, data=data)
         if reply.status in REFUSALS:
             raise Misconfigured(
-                "credentials", f"Google does not know this account ({reply.error})"
+                self.key,
+                f"Google does not know this account ({reply.error})",
+                is_whole=True,
             )
         token, seconds = _granted(reply)
         self._known = token

@@ -98,7 +98,9 @@ class Accounts:
             if reply.status != 401:
                 return reply
             self.access.forget(token)
-        raise StoreUnavailable("Firebase does not take our access token")
+        raise Misconfigured(
+            self.access.key, "Firebase does not take our access token", is_whole=True
+        )
 
 
 def _check(reply: JsonReply) -> None:

@@ -15,6 +15,7 @@ from mxisd.stores.rest import wire
 
 NOT_FOUND = 404
 METHOD_NOT_ALLOWED = 405
+REFUSED = (401, 403)
 
 log = Logger()
 
@@ -48,7 +49,7 @@ class Endpoint:
         Put a question.
 
         :return: The answer, which is a JSON object.
-        :raise Misconfigured: If there is nothing at the URL.
+        :raise Misconfigured: If there is nothing at the URL, or we are not let in.
         :raise StoreUnavailable: If there is no such answer.
         """
         reply = await self._reply(question)
@@ -79,7 +80,7 @@ class Endpoint:
         return self._object(reply)
 
     async def _reply(self, question: Mapping[str, Any]) -> JsonReply:
-        wanted = {NOT_FOUND, METHOD_NOT_ALLOWED}
+        wanted = {NOT_FOUND, METHOD_NOT_ALLOWED, *REFUSED}
         try:
             reply = await self.client.post(
                 self.url, question, wanted=wanted, is_repeatable=True
@@ -88,9 +89,18 @@ class Endpoint:
             raise
         except StoreUnavailable as error:
             raise self.failed(str(error)) from error
+        if reply.status in REFUSED:
+            raise self._refused(reply.status)
         if reply.status == METHOD_NOT_ALLOWED:
             raise Misconfigured(self.key, "the server answered 405: it takes no POST")
         return reply
+
+    def _refused(self, status: int) -> Misconfigured:
+        if self.client.token is None:
+            text = "it wants a token, a certificate or another address of ours"
+            return Misconfigured(self.key, f"the server answered {status}: {text}")
+        text = "it does not take our token, certificate or address"
+        return Misconfigured("token", f"the server answered {status}: {text}")
 
     def _object(self, reply: JsonReply) -> Mapping[str, Any]:
         # A back end that has crashed may well answer 200, and nothing at all.

@@ -33,10 +33,7 @@ class RestAuthenticator:
             return Refused()
         if user_id.server_name != self.domain or not wire.is_unicode(password.value):
             return NoSuchUser()
-        document = await self.endpoint.ask(_question(user_id, password))
-        answer = document.get("auth")
-        if "auth" in document and wire.is_nothing(answer):
-            return NoSuchUser()
+        answer = (await self.endpoint.ask(_question(user_id, password))).get("auth")
         if not isinstance(answer, dict) or not isinstance(answer.get("success"), bool):
             raise self.endpoint.failed("the answer has no auth.success, true or false")
         if answer["success"]:

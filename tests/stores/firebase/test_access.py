@@ -72,7 +72,9 @@ class AccessTests(FirebaseCase):
         self.assertEqual(caught.exception.problems[0].path, "project")
         self.google.access.clear()
         assert store.lookup is not None
-        self.unavailable(store.lookup.lookup(frozenset([ALICE_MAIL])))
+        error = self.unavailable(store.lookup.lookup(frozenset([ALICE_MAIL])))
+        assert isinstance(error, Misconfigured)
+        self.assertEqual((error.path, error.is_whole), ("accessToken", True))
 
 
 class CredentialsTests(FirebaseCase):

@@ -38,11 +38,13 @@ class FakeBackend(Resource):
     Answers everything alike.
 
     :ivar answer: What is answered, before it becomes JSON.
+    :ivar status: The status of every answer.
     :ivar mark: What comes before that.
     :ivar questions: What was asked, by path behind ``v1``.
     """
 
     answer: Any = None
+    status: int = 200
     mark: bytes = b""
     questions: list[tuple[str, Any]] = field(factory=list)
     isLeaf = True
@@ -55,6 +57,7 @@ class FakeBackend(Resource):
         assert request.content is not None
         path = request.path.decode().partition("/v1/")[2]
         self.questions.append((path, json.loads(request.content.read())))
+        request.setResponseCode(self.status)
         return self.mark + json.dumps(self.answer).encode()
 
     def store(self, **section: Any) -> Store:

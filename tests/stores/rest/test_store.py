@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.errors import StoreUnavailable
+from mxisd.errors import Misconfigured, StoreUnavailable
 from mxisd.interfaces import Store
 from mxisd.model.identifiers import UserId
 from mxisd.model.login import Accepted, NoSuchUser, Refused
@@ -183,6 +183,13 @@ class LookupTests(StoreCase):
             self.assertEqual(self.looked_up(MAIL), {}, answer)
             self.assertEqual(self.looked_up(MAIL, store=single), {}, answer)
 
+    def test_an_empty_list_of_everybody(self) -> None:
+        """It is a list all the same."""
+        answers: tuple[Any, ...] = (None, [], {})
+        for answer in answers:
+            self.backend.answer = {"associations": answer}
+            self.assertEqual(self.listed(), [])
+
     def test_what_is_not_nobody(self) -> None:
         """An answer without what was asked for may be an error of its own kind."""
         single = self.backend.store(endpoints=SINGLE)
@@ -245,9 +252,6 @@ class LoginTests(StoreCase):
             ({"success": True, "id": _localpart("Bob")}, Accepted(BOB)),
             ({"success": True, "known": False, "profile": {}}, Accepted(ALICE)),
             ({"success": True, "profile": []}, Accepted(ALICE)),
-            (None, NoSuchUser()),
-            ({}, NoSuchUser()),
-            ([], NoSuchUser()),
         ):
             self.backend.answer = {"auth": answer}
             self.assertEqual(self.verdict(), verdict, answer)
@@ -255,6 +259,7 @@ class LoginTests(StoreCase):
     def test_what_is_no_verdict(self) -> None:
         """Nothing at all is no answer to a password."""
         wrong: list[Any] = [None, {}, [], {"auth": "no"}, {"auth": {"known": True}}]
+        wrong += [{"auth": None}, {"auth": {}}, {"auth": []}]
         for answer in wrong:
             self.backend.answer = answer
             with self.assertRaises(StoreUnavailable):
@@ -330,6 +335,23 @@ class DirectoryTests(StoreCase):
         """They find nobody, and nobody is asked."""
         self.assertEqual(self.page("  "), DirectoryPage())
         self.assertEqual(self.backend.questions, [])
+
+
+class RefusedTests(StoreCase):
+    def test_a_token_that_is_refused(self) -> None:
+        """Somebody must act: the key is named, of the token or of the endpoint."""
+        assert self.store.directory is not None
+        for status in (401, 403):
+            self.backend.status = status
+            for section, path in (
+                ({"token": Secret("t0ken")}, "token"),
+                ({}, "endpoints.identity.bulk"),
+            ):
+                store = self.backend.store(**section)
+                with self.assertRaises(Misconfigured) as caught:
+                    self.looked_up(MAIL, store=store)
+                self.assertEqual(caught.exception.path, path)
+                self.assertIn(str(status), caught.exception.problem)
 
 
 class ProfileTests(StoreCase):
