@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later OR Apache-2.0
 """The domain's exceptions; ``web/errors.py`` maps each to its HTTP answer."""
 
+import enum
 from collections.abc import Sequence
 
 from attrs import evolve, frozen
@@ -235,6 +236,14 @@ class DeadlineExceeded(Unavailable):
 # --- The operator's fault -------------------------------------------------------------
 
 
+class Weight(enum.Enum):
+    """How bad a thing is that a check has found."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
 @frozen
 class Problem:
     """
@@ -243,11 +252,14 @@ class Problem:
     :ivar path: The key, dotted (``ldap.connection.host``), relative to whoever reports.
     :ivar text: What is wrong and how to mend it.
     :ivar line: The line in the file, where known.
+    :ivar weight: Of self-checks: whether it does not work, may not be as it is meant,
+        or is only good to know.
     """
 
     path: str
     text: str
     line: int | None = None
+    weight: Weight = Weight.ERROR
 
 
 @frozen

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from mxisd.config.sections import Config
 from mxisd.drivers.http import HttpClient, HttpFailed, TlsFailed
-from mxisd.errors import Problem
+from mxisd.errors import Problem, Weight
 from mxisd.web.routes import BASE, V1
 
 SECONDS = 10.0
@@ -18,28 +18,16 @@ NOBODY_BEHIND = (502, 503, 504)
 """What a reverse proxy answers when it reaches nobody."""
 
 
-@frozen
-class Finding:
-    """
-    What is not as it should be.
-
-    :ivar is_certain: Whether it is a mistake. Before the first start nobody answers,
-        and not every network lets us see ourselves from outside.
-    """
-
-    problem: Problem
-    is_certain: bool
-
-
 async def found_at_public_url(
     config: Config, http: HttpClient, public_key: str | None
-) -> Finding | None:
+) -> Problem | None:
     """
     Ask whoever answers at the public URL for the versions of its API, and for our key.
 
     :param http: The configured client.
     :param public_key: Of the key that signs, if there is one yet.
-    :return: ``None`` if it is us, as far as that can be told.
+    :return: What is not as it should be, or may not be; ``None`` if it is us, as far as
+        that can be told.
     """
     asked = _Asked(http, config.public_url)
     found = await asked.versions()
@@ -53,7 +41,7 @@ class _Asked:
     http: HttpClient
     url: str
 
-    async def versions(self) -> Finding | None:
+    async def versions(self) -> Problem | None:
         """Whether an identity server answers."""
         path = f"{BASE}/versions"
         try:
@@ -74,7 +62,7 @@ class _Asked:
             )
         return None
 
-    async def key(self, public_key: str) -> Finding | None:
+    async def key(self, public_key: str) -> Problem | None:
         """Whether it has our key."""
         path = f"{V1}/pubkey/isvalid?public_key={quote(public_key, safe='')}"
         try:
@@ -97,11 +85,13 @@ class _Asked:
             document = None
         return reply.status, document if isinstance(document, dict) else {}
 
-    def _certain(self, text: str) -> Finding:
-        return self._finding(text, is_certain=True)
+    def _certain(self, text: str) -> Problem:
+        return self._problem(text, Weight.ERROR)
 
-    def _unclear(self, text: str) -> Finding:
-        return self._finding(text, is_certain=False)
+    def _unclear(self, text: str) -> Problem:
+        # Before the first start nobody answers, and not every network lets us see
+        # ourselves from outside.
+        return self._problem(text, Weight.WARNING)
 
-    def _finding(self, text: str, *, is_certain: bool) -> Finding:
-        return Finding(Problem("server.publicUrl", f"{self.url}: {text}"), is_certain)
+    def _problem(self, text: str, weight: Weight) -> Problem:
+        return Problem("server.publicUrl", f"{self.url}: {text}", weight=weight)

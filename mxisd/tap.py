@@ -17,12 +17,13 @@ import twisted
 from mxisd import __version__
 from mxisd.assembly import assemble
 from mxisd.assembly.base import clients
+from mxisd.assembly.headcounts import counts_of_stores
 from mxisd.assembly.parts import Parts
 from mxisd.assembly.survey import survey
 from mxisd.config.dump import dump
 from mxisd.config.loader import Loaded, load
 from mxisd.config.sections import Config
-from mxisd.errors import ConfigError, Problem, RecordsUnavailable
+from mxisd.errors import ConfigError, Problem, RecordsUnavailable, Weight
 from mxisd.interfaces import IStoreFactory
 from mxisd.logs import (
     STANDARD_OUTPUT,
@@ -221,6 +222,19 @@ class _Place:
         if problems:
             self.refuse(problems)
 
+    def judge(self, found: Sequence[Problem]) -> None:
+        """Print what self-checks have found, and exit if something does not work."""
+        self.warn([each for each in found if each.weight is Weight.WARNING])
+        for each in found:
+            if each.weight is Weight.NOTE:
+                print(f"{self.path}: {each.path}: {each.text}")
+        self.refuse_if(errors_in(found))
+
+
+def errors_in(found: Sequence[Problem]) -> list[Problem]:
+    """What does not work."""
+    return [each for each in found if each.weight is Weight.ERROR]
+
 
 def _connect(
     place: _Place, config: Config, factories: Mapping[str, IStoreFactory]
@@ -232,11 +246,13 @@ def _connect(
     async def ask() -> None:
         try:
             of_stores = await problems_of_stores(config, factories, reactor)
+            wrong = {e.path.split(".")[0] for e in errors_in(of_stores)}
+            counts = await counts_of_stores(config, factories, reactor, wrong)
             of_senders = await problems_of_senders(config, reactor)
-            found = [*of_stores, *of_senders]
+            found = [*of_stores, *counts, *of_senders]
         except ConfigError as error:
             found = [*error.problems]
-        outcome.append([*found, *await _public_problems(place, config, reactor)])
+        outcome.append([*found, *await _public_problems(config, reactor)])
 
     def run() -> None:
         # A name that hangs must not hold up the end.
@@ -249,21 +265,13 @@ def _connect(
     reactor.run()
     if not outcome:
         place.refuse([])
-    place.refuse_if(outcome[0])
+    place.judge(outcome[0])
 
 
-async def _public_problems(
-    place: _Place, config: Config, reactor: Any
-) -> Sequence[Problem]:
-    """What is wrong with the public URL; what may be, is a warning."""
+async def _public_problems(config: Config, reactor: Any) -> Sequence[Problem]:
     http, key = clients(config, reactor), current_public_key(config.key.path)
     found = await found_at_public_url(config, http.configured, key)
-    if found is None:
-        return ()
-    if found.is_certain:
-        return (found.problem,)
-    place.warn([found.problem])
-    return ()
+    return () if found is None else (found,)
 
 
 def _tell(problem: Problem) -> None:

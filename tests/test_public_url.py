@@ -11,7 +11,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from mxisd.drivers.http import http_clients
-from mxisd.public_url import Finding, found_at_public_url
+from mxisd.errors import Problem, Weight
+from mxisd.public_url import found_at_public_url
 from tests.config.fakes import FOUNDATION, loaded
 from tests.drivers.http.servers import (
     FakeInternet,
@@ -67,7 +68,7 @@ class PublicUrlTests(TestCase):
 
     async def found(
         self, url: str = f"https://{NAME}/base", key: str | None = KEY
-    ) -> Finding | None:
+    ) -> Problem | None:
         """Ask."""
         text = f"{FOUNDATION}server: {{publicUrl: '{url}'}}\n"
         config = loaded(text).config
@@ -84,10 +85,11 @@ class PublicUrlTests(TestCase):
         """Something is wrong."""
         found = await self.found()
         assert found is not None
-        self.assertEqual(found.problem.path, "server.publicUrl")
-        self.assertTrue(found.problem.text.startswith(f"https://{NAME}/base: "))
-        self.assertIn(words, found.problem.text)
-        self.assertEqual(found.is_certain, is_certain)
+        self.assertEqual(found.path, "server.publicUrl")
+        self.assertTrue(found.text.startswith(f"https://{NAME}/base: "))
+        self.assertIn(words, found.text)
+        weight = Weight.ERROR if is_certain else Weight.WARNING
+        self.assertIs(found.weight, weight)
 
     async def test_it_is_us(self) -> None:
         """The server that runs has the key that is configured."""

@@ -1,8 +1,9 @@
 """What the stores tell of themselves: the lists from which the hash index is made."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -81,7 +82,7 @@ class Sources:
         """Take a source's list, or keep the former one."""
         former = self._status[name]
         try:
-            listed = await self._listed(name, source)
+            listed, by_medium = await self._listed(name, source)
         except MxisdError as error:
             self._status[name] = evolve(former, is_failing=True)
             if not former.is_failing:
@@ -92,16 +93,18 @@ class Sources:
             raise
         now_ms = int(self._clock.seconds() * 1000)
         self._status[name] = SourceStatus(now_ms, count=listed.count)
-        if listed.is_changed or former.is_failing:
-            log.info("{store} listed {count} 3PIDs", store=name, count=listed.count)
+        if listed.is_changed or former.is_failing or former.listed_ms is None:
+            _log_counts(name, by_medium)
         return listed.is_changed
 
-    async def _listed(self, name: str, source: IAssociationSource) -> Listed:
+    async def _listed(
+        self, name: str, source: IAssociationSource
+    ) -> tuple[Listed, Counter[str]]:
         listing = await self._files.listing(name)
         try:
-            listed = source.associations(_Intake(listing, self._progress(name)).put)
-            await in_time(listed, LISTING_TIMEOUT, self._clock)
-            return await listing.commit()
+            intake = _Intake(listing, self._progress(name))
+            await in_time(source.associations(intake.put), LISTING_TIMEOUT, self._clock)
+            return await listing.commit(), intake.by_medium
         except BaseException:
             await listing.abandon()
             raise
@@ -112,6 +115,20 @@ class Sources:
 
         tell(0)
         return tell
+
+
+def _log_counts(name: str, by_medium: Counter[str]) -> None:
+    if not by_medium:
+        log.warn(
+            "{store} listed nobody, so that nobody there is found by hash", store=name
+        )
+        return
+    log.info(
+        "{store} listed {count} 3PIDs: {by_medium}",
+        store=name,
+        count=by_medium.total(),
+        by_medium=", ".join(f"{n} {medium}" for medium, n in sorted(by_medium.items())),
+    )
 
 
 def _log_failure(name: str, error: MxisdError) -> None:
@@ -129,6 +146,7 @@ class _Intake:
     listing: IListing
     tell: Callable[[int], None]
     count: int = 0
+    by_medium: Counter[str] = field(factory=Counter)
 
     async def put(self, batch: Sequence[tuple[ThreePid, UserId]]) -> None:
         self.count += len(batch)
@@ -136,5 +154,6 @@ class _Intake:
             raise StoreUnavailable(f"a batch of more than {BATCH_LIMIT} associations")
         if self.count > SOURCE_LIMIT:
             raise StoreUnavailable(f"more than {SOURCE_LIMIT} associations")
+        self.by_medium.update(threepid.medium for threepid, _ in batch)
         await self.listing.add(batch)
         self.tell(self.count)

@@ -6,7 +6,7 @@ from typing import Any
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import LogLevel, capturedLogs, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -31,7 +31,7 @@ from mxisd.model.hashing import (
     lookup_digest,
 )
 from mxisd.model.identifiers import UserId
-from mxisd.model.threepids import ThreePid
+from mxisd.model.threepids import ThreePid, canonical
 from mxisd.ports import (
     IBindingRecords,
     IHashFiles,
@@ -452,6 +452,23 @@ class HashIndexTests(SynchronousTestCase):
         levels = [(e["store"], e["log_level"]) for e in events if "store" in e]
         expected = [("staff", LogLevel.warn), ("staff", LogLevel.info)]
         self.assertEqual(levels, expected)
+
+    def test_counts_are_logged(self) -> None:
+        """The first list tells them, changed or not; a list of nobody is a warning."""
+        phone = canonical("msisdn", "491711234567")
+        self.staff.people = {BOB: BOB_ID, EVE: EVE_ID, phone: EVE_ID}
+        with capturedLogs() as events:
+            self.start()
+            self.index = self.make()
+            self.start()
+            self.staff.people = {}
+            self.do(self.index.refresh)
+        told = [e for e in events if "listed" in e["log_format"]]
+        lines = [formatEvent(event) for event in told]
+        self.assertEqual(lines[0], "staff listed 3 3PIDs: 2 email, 1 msisdn")
+        self.assertEqual(lines[1], lines[0])
+        self.assertIn("staff listed nobody", lines[2])
+        self.assertEqual(told[2]["log_level"], LogLevel.warn)
 
     def test_the_status_of_a_source(self) -> None:
         """When it last listed itself, and whether its last list broke off."""

@@ -38,6 +38,9 @@ class Public(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+NO_PHONES: dict[str, Any] = {"threepid": {"msisdn": []}}
+
+
 class ConnectCase(SynchronousTestCase):
     """Runs the check."""
 
@@ -158,9 +161,10 @@ class LdapTests(ConnectCase):
             **more,
         }
 
-    def slapd(self) -> Slapd:
+    def slapd(self, **how: Any) -> Slapd:
         """A directory with somebody in it."""
-        slapd = Slapd(Organisation(members=[Member(uid="ann", name="Ann")]))
+        ann = Member(uid="ann", name="Ann", mails=["ann@x"], phones=["+4917112345"])
+        slapd = Slapd(Organisation(members=[ann]), **how)
         self.addCleanup(slapd.remove)
         slapd.start()
         return slapd
@@ -178,6 +182,7 @@ class LdapTests(ConnectCase):
         """Then the configuration is good, and nothing of ours was made."""
         code, output, errors = self.checked(self.ldap(self.slapd()))
         self.assertEqual((code, errors), (0, ""))
+        self.assertIn("staff: lists 1 people, 1 email, 1 msisdn\n", output)
         self.assertIn("good", output)
         self.assertFalse((self.folder / "db").exists())
 
@@ -207,6 +212,31 @@ class LdapTests(ConnectCase):
             (line,) = errors.splitlines()
             self.assertRegex(line, r"^\S+/mxisd.yaml:[0-9]+: staff")
             self.assertIn(words, line)
+
+    def test_what_may_not_be_meant(self) -> None:
+        """Attributes that nobody has, and a server that does not page, are warnings."""
+        slapd = self.slapd(has_pages=False)
+        store = self.ldap(slapd, attribute={"threepid": {"email": ["email"]}})
+        code, output, errors = self.checked(store)
+        self.assertEqual(code, 0)
+        self.assertIn("staff: lists 1 people, 1 msisdn\n", output)
+        one, other = errors.splitlines()
+        self.assertIn(
+            "warning: staff.attribute.threepid.email: 1 people, 0 with `email`", one
+        )
+        self.assertIn("in email.", one)
+        self.assertIn("warning: staff.connection.pageSize: the server does not", other)
+
+    def test_a_list_that_is_cut(self) -> None:
+        """Nobody would be found by hash: that does not work, and says so."""
+        others = [Member(uid=uid, name=uid, mails=[f"{uid}@x"]) for uid in "abcdef"]
+        slapd = Slapd(Organisation(members=others), has_pages=False, size_limit=3)
+        self.addCleanup(slapd.remove)
+        slapd.start()
+        code, _, errors = self.checked(self.ldap(slapd, attribute=NO_PHONES))
+        self.assertEqual(code, 1)
+        (line,) = errors.splitlines()
+        self.assertIn("staff.connection.pageSize: people cannot be listed", line)
 
     def test_a_server_that_is_down(self) -> None:
         """The others are checked all the same."""

@@ -245,6 +245,33 @@ class LookupTests(LdapCase):
         self.assertEqual(await self.verdict(store, "bea", "pw"), NoSuchUser())
         self.assertIsInstance(await self.verdict(store, "kim", "pw"), Accepted)
 
+    async def test_attributes_that_nobody_has(self) -> None:
+        """The log names them and how many people there are, when that changes."""
+        ann = Member(uid="ann", name="Ann", mails=["ann@x"], phones=["+4917112345"])
+        slapd = self.slapd(ann, Member(uid="bea", name="Bea"))
+        uid = {"type": "uid", "value": "uid"}
+        for threepid, words in (
+            ({"email": ["email", "maill"]}, "2 people, 0 with `email`"),
+            ({"email": ["maill"], "msisdn": []}, "has an address in maill"),
+            ({"email": ["mail"], "msisdn": []}, None),
+        ):
+            attribute = {"uid": uid, "threepid": threepid}
+            store, lines = self.store(slapd, attribute=attribute), self.log_lines()
+            for _ in range(2):
+                await self.listed(store)
+            told = [line for line in lines if "attribute.threepid.email" in line]
+            self.assertEqual(len(told), 0 if words is None else 1, lines)
+            self.assertIn(words or "", "".join(told))
+
+    async def test_filter_that_lets_nobody_through(self) -> None:
+        """The log has it once, with the key."""
+        slapd = self.slapd(Member(uid="ann", name="Ann", mails=["ann@x"]))
+        store = self.store(slapd, identity={"filter": "(title=boss)"})
+        lines = self.log_lines()
+        self.assertEqual(await self.listed(store), [])
+        (line,) = (each for each in lines if "identity.filter" in each)
+        self.assertIn("0 people: (title=boss) lets nobody through", line)
+
     async def test_hash_lookup_can_be_switched_off(self) -> None:
         """An explicit ``identity.lookup: false`` is respected."""
         slapd = self.slapd()

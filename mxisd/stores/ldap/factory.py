@@ -51,7 +51,7 @@ def build(settings: LdapSettings, tools: Tools) -> Store:
         authenticator=_authenticator(settings, tree, tools.domain),
         directory=_directory(settings, tree),
         profile=_profile(settings, tree),
-        self_check=_self_check(settings, tree),
+        self_check=_self_check(settings, tree, tools.reactor),
         service=Closing(tree.client.close),
     )
 
@@ -130,7 +130,7 @@ def _groups(settings: LdapSettings, tree: Tree) -> GroupSearch | None:
     )
 
 
-def _self_check(settings: LdapSettings, tree: Tree) -> LdapSelfCheck:
+def _self_check(settings: LdapSettings, tree: Tree, reactor: Any) -> LdapSelfCheck:
     filters = {
         "auth.filter": settings.auth.filter,
         "directory.filter": settings.directory.filter,
@@ -142,7 +142,8 @@ def _self_check(settings: LdapSettings, tree: Tree) -> LdapSelfCheck:
         key: text for key, text in filters.items() if text != settings.filter
     }
     restrictions = [(key, parts.restriction(text)) for key, text in own.items() if text]
-    return LdapSelfCheck(tree, restrictions)
+    listed = parts.enabled(settings, settings.identity.filter)
+    return LdapSelfCheck(tree, restrictions, listed, Portions(reactor))
 
 
 def _require_files(settings: LdapSettings, name: str) -> None:

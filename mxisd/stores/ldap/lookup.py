@@ -1,8 +1,9 @@
 """3PID lookups in a directory, and the list of everybody in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 
-from attrs import frozen
+from attrs import define, field, frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -11,11 +12,13 @@ from mxisd.drivers.ldap.client import ListCut
 from mxisd.drivers.ldap.connection import Search
 from mxisd.drivers.ldap.decoder import Entry
 from mxisd.drivers.ldap.filters import Filter
+from mxisd.errors import StoreUnavailable
 from mxisd.interfaces import BATCH_LIMIT, IAssociationSource, IThreePidLookup, Put
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
 from mxisd.portions import Portions
 from mxisd.stores.ldap.accounts import is_disabled
+from mxisd.stores.ldap.census import census, remarks
 from mxisd.stores.ldap.queries import Owners, Query
 from mxisd.stores.ldap.tree import Tree, restricted
 from mxisd.stores.unreadable import Unreadable
@@ -104,7 +107,7 @@ class LdapLookup:
 
 
 @implementer(IAssociationSource)
-@frozen
+@define(eq=False)
 class LdapListing:
     """
     Lists everybody with everything, page by page.
@@ -115,20 +118,43 @@ class LdapListing:
     tree: Tree
     restriction: Filter | None
     portions: Portions
+    _told: Sequence[str] = field(default=(), init=False)
 
     async def associations(self, put: Put) -> None:
         """Hand over each page as it comes."""
         skipped, unreadable = 0, Unreadable(self.tree.name)
+        mediums: set[str] = set()
+
+        async def noted(batch: Sequence[tuple[ThreePid, UserId]]) -> None:
+            mediums.update(threepid.medium for threepid, _ in batch)
+            await put(batch)
 
         async def take(entries: Sequence[Entry]) -> None:
             nonlocal skipped
-            skipped += await self._put(entries, put, unreadable)
+            skipped += await self._put(entries, noted, unreadable)
 
         for base in self.tree.bases:
             search = self._search(base)
             await self.tree.client.each_page(search, self.tree.page_size, take)
         unreadable.report()
         self._report(skipped)
+        await self._tell_missing(mediums)
+
+    async def _tell_missing(self, mediums: Set[str]) -> None:
+        """Log of which mediums nobody has a 3PID, when that has changed."""
+        by_medium = self.tree.reader.by_medium
+        missing = [each for each in by_medium if each not in mediums]
+        if missing and missing != self._told:
+            with suppress(StoreUnavailable):
+                found = await census(self.tree, self.restriction, self.portions)
+                for each in remarks(found, by_medium, self.restriction):
+                    log.warn(
+                        "{store}: {key}: {problem}",
+                        store=self.tree.name,
+                        key=each.path,
+                        problem=each.text,
+                    )
+        self._told = missing
 
     async def _put(
         self, entries: Sequence[Entry], put: Put, unreadable: Unreadable

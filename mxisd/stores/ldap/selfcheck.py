@@ -7,10 +7,12 @@ from zope.interface import implementer
 
 from mxisd.drivers.ldap import filters
 from mxisd.drivers.ldap.connection import Scope, Search
-from mxisd.drivers.ldap.errors import BASE_KEY, SearchRefused
+from mxisd.drivers.ldap.errors import BASE_KEY, ListCut, SearchRefused
 from mxisd.drivers.ldap.filters import Filter
-from mxisd.errors import Misconfigured, Problem
+from mxisd.errors import Misconfigured, Problem, Weight
 from mxisd.interfaces import ISelfCheck
+from mxisd.portions import Portions
+from mxisd.stores.ldap.census import census, remarks
 from mxisd.stores.ldap.tree import Tree, restricted
 
 
@@ -21,16 +23,20 @@ class LdapSelfCheck:
     Looks at each subtree.
 
     :ivar restrictions: The filter of each feature, by the key that it stands in.
+    :ivar listed: The filter of those who are listed.
     """
 
     tree: Tree
     restrictions: Sequence[tuple[str, Filter | None]]
+    listed: Filter | None
+    portions: Portions
 
     async def problems(self) -> Sequence[Problem]:
-        """Name subtrees that are not there, and filters that let nobody through."""
+        """Name subtrees that are not there, and what finds nobody."""
         try:
             found = [each async for each in self._missing()]
-            return found or [each async for each in self._empty()]
+            found = found or [each async for each in self._empty()]
+            return found or [each async for each in self._lacking()]
         except Misconfigured as error:
             return [error.as_problem]
 
@@ -63,6 +69,19 @@ class LdapSelfCheck:
         for key, restriction in self.restrictions:
             if not await self._has_any(restricted(anybody, restriction)):
                 yield Problem(key, f"lets nobody through: {_text(restriction)}")
+
+    async def _lacking(self) -> AsyncIterator[Problem]:
+        try:
+            found = await census(self.tree, self.listed, self.portions)
+        except ListCut as error:
+            yield Problem("connection.pageSize", f"people cannot be listed: {error}")
+            return
+        for each in remarks(found, self.tree.reader.by_medium, self.listed):
+            yield each
+        refusal = self.tree.client.refused_pages
+        if refusal is not None:
+            text = f"the server does not page ({refusal}): write 0, it is asked so"
+            yield Problem("connection.pageSize", text, weight=Weight.WARNING)
 
     async def _has_any(self, wanted: Filter) -> bool:
         for base in self.tree.bases:

@@ -1,0 +1,90 @@
+"""How many people each store lists: for an operator who has just configured it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+
+from mxisd.assembly.stores import build_stores
+from mxisd.config.sections import Config
+from mxisd.errors import DeadlineExceeded, Misconfigured, Problem, Unavailable, Weight
+from mxisd.interfaces import IAssociationSource, IStoreFactory
+from mxisd.model.identifiers import UserId
+from mxisd.model.threepids import ThreePid
+from mxisd.resolver.guard import apart
+from mxisd.waiting import in_time
+
+PATIENCE = 60.0
+"""Seconds that one list may take; of a longer one, the beginning is told."""
+
+STOP_PATIENCE = 5.0
+
+
+async def counts_of_stores(
+    config: Config,
+    factories: Mapping[str, IStoreFactory],
+    reactor: Any,
+    without: Set[str] = frozenset(),
+) -> Sequence[Problem]:
+    """
+    Let every store list itself, one after the other.
+
+    :param without: Names of stores that are not asked.
+    :return: A note for each, a warning for one that lists nobody, and what went wrong.
+    """
+    found: list[Problem] = []
+    for name, store in build_stores(config, factories, reactor):
+        if name not in without and store.associations is not None:
+            found.append(await _counted(name, store.associations, reactor))
+        if store.service is not None:
+            await _stop(store.service, reactor)
+    return found
+
+
+@define
+class _Headcount:
+    """Counts what it is given."""
+
+    users: set[UserId] = field(factory=set)
+    by_medium: Counter[str] = field(factory=Counter)
+
+    async def put(self, batch: Sequence[tuple[ThreePid, UserId]]) -> None:
+        """Count a batch."""
+        self.users.update(user_id for _, user_id in batch)
+        self.by_medium.update(threepid.medium for threepid, _ in batch)
+
+    def words(self) -> Iterator[str]:
+        """The counts, for people."""
+        yield f"lists {len(self.users)} people"
+        yield from (f"{n} {medium}" for medium, n in sorted(self.by_medium.items()))
+
+
+async def _counted(name: str, source: IAssociationSource, reactor: Any) -> Problem:
+    count = _Headcount()
+    try:
+        await in_time(apart(lambda: source.associations(count.put)), PATIENCE, reactor)
+    except DeadlineExceeded:
+        text = f"{', '.join(count.words())}, and more: {PATIENCE:g} s were not enough"
+        return Problem(name, text, weight=Weight.NOTE)
+    except Misconfigured as error:
+        return Problem(f"{name}.{error.path}", error.problem)
+    except Unavailable as error:
+        return Problem(name, f"could not be listed: {error}")
+    if not count.users:
+        text = "lists nobody, so that nobody there is found by hash"
+        return Problem(name, text, weight=Weight.WARNING)
+    return Problem(name, ", ".join(count.words()), weight=Weight.NOTE)
+
+
+async def _stop(service: Any, reactor: Any) -> None:
+    async def stopped() -> None:
+        ending = service.stopService()
+        if isinstance(ending, Deferred):
+            await ending
+
+    try:
+        await in_time(apart(stopped), STOP_PATIENCE, reactor)
+    except Unavailable:
+        return  # the process ends in a moment
