@@ -1,8 +1,13 @@
-"""What the log is told of a bug in a store, which may be somebody else's code."""
+"""What is told of an exception of a store, which may be somebody else's code."""
 
 import traceback
+from collections.abc import Sequence
 
-from mxisd.errors import StoreUnavailable
+from twisted.python.reflect import safe_str
+
+from mxisd.errors import Misconfigured, StoreUnavailable, Unavailable
+
+REASON_LENGTH = 300
 
 FRAMES = 15
 """How many of the innermost calls are shown."""
@@ -35,3 +40,29 @@ def _trace(error: BaseException) -> str:
         context = None if cause.__suppress_context__ else cause.__context__
         cause = cause.__cause__ or context
     return "\nwhich came from\n".join(parts)
+
+
+def unavailable(
+    error: BaseException | None, broken: Sequence[Broken]
+) -> StoreUnavailable:
+    """
+    What whoever asked the store is told.
+
+    :param broken: The bug that it was, if it was one.
+    """
+    if isinstance(error, Misconfigured):
+        # A store may raise one and the same again and again.
+        path, problem = _line(error.path), _line(error.problem)
+        return Misconfigured(path, problem, is_whole=bool(error.is_whole))
+    return broken[0] if broken else StoreUnavailable(reason_of(error))
+
+
+def reason_of(error: BaseException | None) -> str:
+    """Its text if that is meant for the log, and may hold no secret; or its class."""
+    if not isinstance(error, Unavailable):
+        return type(error).__name__
+    return _line(error)
+
+
+def _line(value: object) -> str:
+    return " ".join(safe_str(value).split())[:REASON_LENGTH]

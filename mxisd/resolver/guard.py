@@ -7,7 +7,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
-from twisted.python.reflect import safe_str
 from zope.interface import implementer
 
 from mxisd.background import BackgroundTasks
@@ -20,7 +19,7 @@ from mxisd.errors import (
 from mxisd.interfaces import Put
 from mxisd.portions import Portions
 from mxisd.ports import IAnswering
-from mxisd.resolver.broken import Broken
+from mxisd.resolver.broken import Broken, reason_of, unavailable
 from mxisd.resolver.intake import Intake
 from mxisd.waiting import in_time
 
@@ -46,8 +45,6 @@ BLOCKING = 0.5
 SILENCE = 3600.0
 """Seconds between two log lines about the same bad habit of a store."""
 
-REASON_LENGTH = 300
-
 LISTING = "lookups by hash"
 EVERYTHING = "everything"
 
@@ -60,7 +57,6 @@ def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
     catch its own cancellation, and go on. Whatever it raises, be it ``SystemExit``,
     arrives as ``StoreUnavailable``.
     """
-
     broken: list[Broken] = []
 
     async def run() -> T:
@@ -83,7 +79,7 @@ def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
 
     def failed(failure: Failure) -> None:
         if not answer.called:
-            error = _unavailable(failure.value, broken)
+            error = unavailable(failure.value, broken)
             error.__cause__ = failure.value
             answer.errback(error)
 
@@ -181,10 +177,10 @@ class Guard:
             raise self._unlisted(reason) from error
         except Misconfigured as error:
             self._note_misconfigured(LISTING, error)
-            raise self._unlisted(_reason(error)) from error
+            raise self._unlisted(reason_of(error)) from error
         except StoreUnavailable as error:
             self._tell_bug(LISTING, error)
-            raise self._unlisted(_reason(error)) from error
+            raise self._unlisted(reason_of(error)) from error
         finally:
             intake.close()
             if pause.active():
@@ -221,7 +217,7 @@ class Guard:
             # Its other parts may be well.
             self._timeouts = 0
             self._note_misconfigured(part, error)
-            raise StoreUnavailable(f"{self.name}: {_reason(error)}") from error
+            raise StoreUnavailable(f"{self.name}: {reason_of(error)}") from error
         except StoreUnavailable as error:
             self._timeouts = 0
             self._tell_bug(part, error)
@@ -267,9 +263,9 @@ class Guard:
                 LogLevel.error if isinstance(error, Broken) else LogLevel.warn,
                 "Store {store} does not answer ({reason}); going on without it",
                 store=self.name,
-                reason=_reason(error),
+                reason=reason_of(error),
             )
-        return StoreUnavailable(f"{self.name} did not answer: {_reason(error)}")
+        return StoreUnavailable(f"{self.name} did not answer: {reason_of(error)}")
 
     def _tell_bug(self, part: str, error: StoreUnavailable) -> None:
         if not isinstance(error, Broken) or error.kind in self._bugs:
@@ -306,7 +302,7 @@ class Guard:
                 "{reason}",
                 store=self.name,
                 part=part,
-                reason=_reason(error),
+                reason=reason_of(error),
             )
         self._misconfigured[part] = error
 
@@ -323,24 +319,3 @@ class Guard:
             return False
         self._silent_until[habit] = now + SILENCE
         return True
-
-
-def _unavailable(
-    error: BaseException | None, broken: Sequence[Broken]
-) -> StoreUnavailable:
-    if isinstance(error, Misconfigured):
-        # A store may raise one and the same again and again.
-        path, problem = _line(error.path), _line(error.problem)
-        return Misconfigured(path, problem, is_whole=bool(error.is_whole))
-    return broken[0] if broken else StoreUnavailable(_reason(error))
-
-
-def _reason(error: BaseException | None) -> str:
-    # Only what is meant for the log is known to hold no address and no secret.
-    if not isinstance(error, Unavailable):
-        return type(error).__name__
-    return _line(error)
-
-
-def _line(value: object) -> str:
-    return " ".join(safe_str(value).split())[:REASON_LENGTH]
