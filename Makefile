@@ -10,6 +10,7 @@
 #   make reference    write the generated part of docs/configuration.rst anew
 #   make bench        print performance figures
 #   make test-oldest  the server-free tests with the oldest dependencies allowed
+#   make mutants      try small faults: does a test notice? (SEED=1 COUNT=300; minutes)
 #   make changes      show what the next release will say it changed
 #   make clean        remove what the above made
 
@@ -17,11 +18,14 @@ VENV = .venv
 OLDEST = .venv-oldest
 SYNAPSE = .venv-synapse
 SYDENT = .venv-sydent
+MUTANTS = .venv-mutants
+SEED = 1
+COUNT = 300
 BIN = $(VENV)/bin
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 PROJECT = setup.cfg setup.py pyproject.toml
 
-.PHONY: run test check lint docs reference bench test-oldest changes clean
+.PHONY: run test check lint docs reference bench test-oldest mutants changes clean
 
 run: $(VENV)/has-server
 	$(BIN)/twistd -n --pidfile= mxisd -c sample.yaml
@@ -48,11 +52,14 @@ bench: $(VENV)/has-tools
 test-oldest: $(OLDEST)/has-tools
 	$(OLDEST)/bin/python .ci/run_tests.py trial $(JOBS)
 
+mutants: $(MUTANTS)/has-mutmut
+	$(MUTANTS)/bin/python .ci/mutants.py $(SEED) $(COUNT)
+
 changes: $(VENV)/has-tools
 	$(BIN)/towncrier build --draft --version next
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(SYNAPSE) $(SYDENT) build dist docs/_build _trial_temp* .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(SYNAPSE) $(SYDENT) $(MUTANTS) build dist docs/_build _trial_temp* .hypothesis
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 
 # The stamps say what a virtual environment has; a change of the project's metadata
@@ -90,4 +97,11 @@ $(SYDENT)/has-sydent: .ci/venv .ci/sydent.txt
 	@echo "Installing sydent into $(SYDENT) for the tests; this takes half a minute."
 	.ci/venv $(SYDENT)
 	$(SYDENT)/$(PIP) -r .ci/sydent.txt
+	@touch $@
+
+# What is installed must not be found beside the copy that has the faults.
+$(MUTANTS)/has-mutmut: .ci/venv .ci/mutants.txt $(PROJECT)
+	.ci/venv $(MUTANTS)
+	$(MUTANTS)/$(PIP) -e '.[test]' -r .ci/mutants.txt
+	$(MUTANTS)/bin/python -m pip uninstall --quiet --yes mxisd
 	@touch $@

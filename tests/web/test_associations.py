@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
@@ -413,7 +413,7 @@ class UnbindTests(AssociationTestCase):
         for secret in (ALICE.address, CLIENT, self.token):
             self.assertNotIn(secret, repr(events))
 
-    @settings(suppress_health_check=list(HealthCheck), max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         st.dictionaries(st.sampled_from(["mxid", "threepid", "sid"]), VALUES),
         st.sampled_from([V1, V2]),

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -160,11 +160,7 @@ class HostileTests(SynchronousTestCase):
             self.assertTrue(answer.content["error"])
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    @settings(
-        max_examples=400,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
+    @settings(max_examples=400)
     @given(
         method=st.sampled_from(METHODS),
         template=st.sampled_from(templates()),

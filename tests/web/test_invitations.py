@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from signedjson.key import decode_verify_key_bytes
 from signedjson.sign import verify_signed_json
@@ -664,11 +664,7 @@ class HostileTests(InvitationCase):
             st.sampled_from(sorted(invitation())) | st.text(), ANY_JSON, max_size=6
         )
     )
-    @settings(
-        max_examples=100,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @settings(max_examples=100)
     def test_nothing_is_our_fault(self, changes: dict[str, Any]) -> None:
         """Whatever is sent, the answer is none of a fault of ours."""
         body = json.dumps(invitation() | changes).encode()
