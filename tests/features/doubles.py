@@ -79,9 +79,14 @@ class MemoryAccounts:
 @implementer(ITermsRecords)
 @define(eq=False)
 class MemoryTerms:
-    """Accepted terms in a dict."""
+    """
+    Accepted terms in a dict.
+
+    :ivar accepted_ms: When each user accepted something last.
+    """
 
     accepted: dict[UserId, set[str]] = field(factory=dict)
+    accepted_ms: dict[UserId, int] = field(factory=dict)
 
     def accepted_urls(self, user_id: UserId) -> frozenset[str]:
         """What a user accepted."""
@@ -90,6 +95,7 @@ class MemoryTerms:
     async def accept_urls(self, user_id: UserId, urls: Set[str], now_ms: int) -> None:
         """Remember."""
         self.accepted.setdefault(user_id, set()).update(urls)
+        self.accepted_ms[user_id] = now_ms
 
 
 @implementer(IRecordsHealth)
@@ -240,7 +246,8 @@ class FixedHashes:
         return pepper in (self.pepper, self.former)
 
     def find(self, pepper: str, digests: Sequence[bytes]) -> Mapping[bytes, str]:
-        """Find."""
+        """Find; whoever asks says with which pepper."""
+        assert pepper
         return {d: self.digests[d] for d in digests if d in self.digests}
 
     def find_many(

@@ -296,3 +296,45 @@ class LimitsTests(SynchronousTestCase):
             (near, somebody(1000)),
         ):
             self.assertEqual(self.passed(limits, requester, destination), 0)
+
+    def test_a_refusal_says_of_what_there_was_too_much(self) -> None:
+        """Messages, requests, addresses."""
+        limits, bob = self.limits(), account("bob")
+        for ask, sentence in (
+            (
+                lambda: limits.count_message(bob, ALICE),
+                "Too many messages were asked for; try again later.",
+            ),
+            (
+                lambda: limits.count_request(user("eve")),
+                "Too many requests; try again later.",
+            ),
+            (
+                lambda: limits.count_lookup(bob, 1),
+                "Too many addresses were looked up; try again later.",
+            ),
+        ):
+            for _ in range(3):
+                ask()
+            error = self.assertRaises(LimitExceeded, ask)
+            self.assertEqual(str(error), sentence)
+
+    def test_what_follows_the_first_plus(self) -> None:
+        """A mailbox is called by what is before any plus, and before the last @."""
+        limits = self.limits({Counted.EMAIL: Rate(2, 60)})
+        spellings = ("bob+a+b@example.org", "bob+a@example.org", "bob@example.org")
+        count = self.passed(limits, account("eve"), *map(mailbox, spellings))
+        self.assertEqual(count, 2)
+
+    def test_lookups_of_strangers_do_not_push_out_others(self) -> None:
+        """What an account has used up is remembered beside a flood of others."""
+        limits = Limits(
+            LimitPolicy({Counted.LOOKUPS: Rate(1, 60)}, homeservers={"example.org"}),
+            self.clock,
+            max_buckets=5,
+        )
+        limits.count_lookup(account("bob"), 1)
+        for number in range(50):
+            limits.count_lookup(user(f"eve{number}"), 1)
+        self.assertRaises(LimitExceeded, limits.count_lookup, account("bob"), 1)
+        self.assertLess(len(limits), 20)

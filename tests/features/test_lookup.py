@@ -117,8 +117,10 @@ class LookupTests(SynchronousTestCase):
         """An algorithm that we do not offer is an invalid parameter."""
         self.lookup.require_algorithm("none")
         for name in ("md5", "", "SHA256"):
-            with self.assertRaises(InvalidParam):
+            with self.assertRaises(InvalidParam) as caught:
                 self.lookup.require_algorithm(name)
+            sentence = "The algorithm is not one of sha256, none."
+            self.assertEqual(str(caught.exception), sentence)
 
     def test_by_hash(self) -> None:
         """The client's own string is the key of the answer."""
@@ -249,7 +251,9 @@ class LookupTests(SynchronousTestCase):
         """An outage is not "no such user"."""
         self.resolver.resolution = Resolution({}, frozenset(["ldap"]))
         answer = self.one("email", "eve@example.org")
-        self.failureResultOf(answer, StoreUnavailable)
+        error = self.failureResultOf(answer, StoreUnavailable).value
+        sentence = "A store could not be asked; try again later."
+        self.assertEqual(str(error), sentence)
 
     def many(self, *pairs: tuple[str, str]) -> Any:
         """Look up in bulk, from nearby."""
@@ -284,4 +288,7 @@ class LookupTests(SynchronousTestCase):
     def test_the_deadline_is_set(self) -> None:
         """A lookup has as long as the settings say."""
         self.successResultOf(self.one("email", BOB.address))
+        self.assertEqual(self.resolver.contexts[-1].deadline, 1010)
+        asking = self.lookup.resolution({BOB}, Ourselves(), True)
+        self.successResultOf(Deferred.fromCoroutine(asking))
         self.assertEqual(self.resolver.contexts[-1].deadline, 1010)

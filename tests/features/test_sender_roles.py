@@ -92,3 +92,16 @@ class SenderRolesTests(SynchronousTestCase):
         elif None in answers:
             expected = "StoreUnavailable"
         self.assertEqual(self.judge(required, *stores), expected)
+
+    def test_the_refusal_says_why(self) -> None:
+        """And what to do; whoever has a role in any store does not read it."""
+        roles = SenderRoles({"staff"}, [store("staff", "a"), store("b")])
+        self.successResultOf(Deferred.fromCoroutine(roles.require(BOB_ID)))
+        refusing = SenderRoles({"staff"}, [store("a")]).require(BOB_ID)
+        failure = self.failureResultOf(Deferred.fromCoroutine(refusing), Forbidden)
+        self.assertEqual(
+            str(failure.value),
+            "Inviting by e-mail address or phone number needs a role here that you do "
+            "not have; you can invite by user ID, or ask your administrator for the "
+            "role.",
+        )

@@ -62,6 +62,16 @@ class TermsTests(SynchronousTestCase):
         self.successResultOf(self.accept("https://example.org/use"))
         self.terms.require(ALICE, "/lookup")
 
+    def test_the_time_is_recorded(self) -> None:
+        """In milliseconds."""
+        records, clock = MemoryTerms(), Clock()
+        clock.advance(1.5)
+        accepting = Terms([PRIVACY], records, clock).accept(
+            ALICE, ["https://example.org/privacy-en"]
+        )
+        self.successResultOf(Deferred.fromCoroutine(accepting))
+        self.assertEqual(records.accepted_ms, {ALICE: 1500})
+
     def test_acceptance_is_per_user(self) -> None:
         """What Alice accepted does not bind Bob."""
         self.successResultOf(self.accept("https://example.org/privacy-en"))
