@@ -239,8 +239,8 @@ class Bindings:
         return self.people.pop(threepid, None) is not None
 
 
-class HashIndexTests(SynchronousTestCase):
-    """From the first pepper to the last."""
+class IndexTestCase(SynchronousTestCase):
+    """An index on doubles."""
 
     def setUp(self) -> None:
         """A store that knows Bob, and nothing on disk."""
@@ -282,10 +282,15 @@ class HashIndexTests(SynchronousTestCase):
         digests = [lookup_digest(t.address, t.medium, pepper) for t in (BOB, EVE)]
         return set(self.index.find(pepper, digests).values())
 
+
+class HashIndexTests(IndexTestCase):
+    """From the first pepper to the last."""
+
     def test_nothing_is_served_before_the_start(self) -> None:
         """A server that is not ready says so; that is no wrong pepper."""
-        with self.assertRaises(Unavailable):
-            self.index.current_pepper()
+        error = self.assertRaises(Unavailable, self.index.current_pepper)
+        sentence = "The server is starting; try again in a moment."
+        self.assertEqual(str(error), sentence)
         self.assertFalse(self.index.is_served(""))
 
     def test_a_first_start_serves_at_once(self) -> None:
