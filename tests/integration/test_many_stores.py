@@ -104,6 +104,7 @@ class World:
         return {
             "type": "ldap",
             "preset": "openldap",
+            "attribute": {"threepid": {"msisdn": []}},
             "connection": {
                 "host": "127.0.0.1",
                 "port": self.slapd.port,
