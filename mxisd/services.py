@@ -16,6 +16,7 @@ from mxisd.drivers.listening import BoundPort
 from mxisd.drivers.system_names import SystemNames
 from mxisd.errors import StoreUnavailable, Unavailable
 from mxisd.features.hash_index import HashIndex
+from mxisd.resolver.broken import Broken
 from mxisd.resolver.guard import Guard, apart
 from mxisd.waiting import in_time
 from mxisd.web.site import IdentitySite
@@ -59,6 +60,8 @@ class StoreService(Service):
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            if not isinstance(error, Unavailable):
+                self._guard.tell_bug("its service", Broken(error))
             problem = f"its service did not start: {type(error).__name__}"
             self._guard.failed(StoreUnavailable(problem))
 
@@ -66,6 +69,8 @@ class StoreService(Service):
         try:
             await in_time(apart(self._stopped), STOP_SECONDS, self._clock)
         except Unavailable as error:
+            if isinstance(error, Broken):
+                self._guard.tell_bug("the end of its service", error)
             log.warn(
                 "Store {store} did not stop as it should: {error}",
                 store=self._guard.name,

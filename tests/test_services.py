@@ -127,10 +127,11 @@ class StoreServiceTests(SynchronousTestCase):
                 self.setUp()
                 self.started(Scripted(**{step: raising(error)}))
                 self.assertFalse(self.guard.is_answering)
-                (warning,) = self.warnings()
+                bug, warning = self.warnings()
                 self.assertEqual(warning["store"], "staff")
                 self.assertIn(type(error).__name__, warning["reason"])
-                self.assertNotIn("s3cret", str(warning))
+                self.assertIn("in step\n", bug["trace"])
+                self.assertNotIn("s3cret", str(self.warnings()))
 
     def test_an_operator_who_gives_up_is_obeyed(self) -> None:
         """Ctrl-C during the start is no failure of the store."""
@@ -151,7 +152,8 @@ class StoreServiceTests(SynchronousTestCase):
             self.setUp()
             self.started(Scripted(stop=step))
             self.successResultOf(self.server.stopService())
-            (warning,) = self.warnings()
+            bug, warning = self.warnings()
+            self.assertIn("services.py", bug["trace"])
             self.assertEqual(warning["store"], "staff")
 
     def test_a_service_that_never_stops_is_left(self) -> None:

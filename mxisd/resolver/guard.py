@@ -62,7 +62,7 @@ def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
     async def run() -> T:
         try:
             return await work()
-        except (Unavailable, GeneratorExit):
+        except Unavailable:
             raise
         except BaseException as error:
             # Later, its traceback is gone.
@@ -179,7 +179,7 @@ class Guard:
             self._note_misconfigured(LISTING, error)
             raise self._unlisted(reason_of(error)) from error
         except StoreUnavailable as error:
-            self._tell_bug(LISTING, error)
+            self.tell_bug(LISTING, error)
             raise self._unlisted(reason_of(error)) from error
         finally:
             intake.close()
@@ -220,7 +220,7 @@ class Guard:
             raise StoreUnavailable(f"{self.name}: {reason_of(error)}") from error
         except StoreUnavailable as error:
             self._timeouts = 0
-            self._tell_bug(part, error)
+            self.tell_bug(part, error)
             raise self.failed(error) from error
         self._answered()
         self._note_mended(part)
@@ -267,7 +267,8 @@ class Guard:
             )
         return StoreUnavailable(f"{self.name} did not answer: {reason_of(error)}")
 
-    def _tell_bug(self, part: str, error: StoreUnavailable) -> None:
+    def tell_bug(self, part: str, error: StoreUnavailable) -> None:
+        """Log where a store has a bug, once for each kind of exception."""
         if not isinstance(error, Broken) or error.kind in self._bugs:
             return
         self._bugs.add(error.kind)
