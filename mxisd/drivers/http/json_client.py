@@ -8,7 +8,6 @@ from attrs import define, field, frozen
 from treq.client import HTTPClient
 from twisted.internet.defer import (
     Deferred,
-    DeferredSemaphore,
     FirstError,
     TimeoutError,
     gatherResults,
@@ -18,6 +17,7 @@ from twisted.web.http_headers import Headers
 from mxisd.drivers.http.bounds import BodyCollector, Question
 from mxisd.drivers.http.clients import REDIRECTS
 from mxisd.drivers.http.failures import LIBRARY_ERRORS, HttpFailed, explained
+from mxisd.drivers.turns import Turns
 from mxisd.errors import StoreUnavailable
 from mxisd.model.secret import Secret
 
@@ -70,9 +70,11 @@ class JsonClient:
     seconds: float = SECONDS
     limit_bytes: int = LIMIT_BYTES
     token: Secret | None = None
-    _slots: DeferredSemaphore = field(
-        factory=lambda: DeferredSemaphore(REQUESTS), init=False
-    )
+    _turns: Turns = field(init=False)
+
+    @_turns.default
+    def _few(self) -> Turns:
+        return Turns(self.clock, REQUESTS)
 
     async def get(
         self,
@@ -122,16 +124,14 @@ class JsonClient:
         **content: Any,
     ) -> JsonReply:
         sent = {"Accept": "application/json", **self._authorization(), **headers}
-        await self._slots.acquire()
-        try:
+        async with self._turns.turn():
             asked = Deferred.fromCoroutine(self._sent(method, url, sent, content))
             asked.addTimeout(self.seconds, self.clock)
-            status, body = await asked
-        except TimeoutError as error:
-            reason = f"no answer within {self.seconds:g} s"
-            raise StoreUnavailable(reason) from error
-        finally:
-            self._slots.release()
+            try:
+                status, body = await asked
+            except TimeoutError as error:
+                reason = f"no answer within {self.seconds:g} s"
+                raise StoreUnavailable(reason) from error
         return _judged(status, body, wanted)
 
     async def _sent(

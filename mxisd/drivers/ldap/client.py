@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
 from mxisd.drivers.ldap.connecting import connected
@@ -36,6 +35,7 @@ from mxisd.drivers.ldap.operations import (
 from mxisd.drivers.ldap.pool import Pool
 from mxisd.drivers.ldap.referrals import Referrals, Target
 from mxisd.drivers.ldap.server import Access, Address, SocketAddress
+from mxisd.drivers.turns import Turns
 from mxisd.errors import StoreUnavailable
 from mxisd.model.secret import Secret
 
@@ -91,7 +91,7 @@ class LdapClient:
         self._servers = Servers(reactor, name, addresses, access)
         self._pool = Pool(reactor, self._servers, connections)
         self._logins = Logins(reactor, self._servers)
-        self._lists = DeferredSemaphore(LISTS)
+        self._lists = Turns(reactor, LISTS)
         self._referrals = Referrals(
             name, addresses, access, are_followed=follow_referrals
         )
@@ -165,11 +165,8 @@ class LdapClient:
                 self._servers.report(opened, error)
                 raise
 
-        await self._lists.acquire()
-        try:
+        async with self._lists.turn():
             await self._referrals.search(search, ask)
-        finally:
-            self._lists.release()
 
     async def check(self, name: str | bytes, password: Secret) -> BindAnswer:
         """

@@ -6,11 +6,11 @@ the next bind starts anew in any case (RFC 4511, section 4.2.1).
 """
 
 from attrs import frozen
-from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mxisd.drivers.ldap.decoder import Result
 from mxisd.drivers.ldap.failover import Opened, Servers
+from mxisd.drivers.turns import Turns
 from mxisd.errors import StoreUnavailable
 from mxisd.model.secret import Secret
 
@@ -35,7 +35,7 @@ class Logins:
         self._clock = clock
         self._servers = servers
         self._idle: list[_Idle] = []
-        self._turns = DeferredSemaphore(LOGINS)
+        self._turns = Turns(clock, LOGINS)
 
     async def bind(self, name: str | bytes, password: Secret) -> Result:
         """
@@ -45,8 +45,7 @@ class Logins:
         :return: The server's answer, whatever it is.
         :raise StoreUnavailable: If there was no answer.
         """
-        await self._turns.acquire()
-        try:
+        async with self._turns.turn():
             opened = self._reusable() or await self._fresh()
             try:
                 return await self._bind(opened, name, password)
@@ -54,8 +53,6 @@ class Logins:
                 if not self._servers.may_retry(error):
                     raise
             return await self._bind(await self._fresh(), name, password)
-        finally:
-            self._turns.release()
 
     async def close(self) -> None:
         """Part with the idle connections; those at work end by themselves."""

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from mxisd.drivers.ldap.errors import fresh
 from mxisd.drivers.ldap.failover import Opened, Servers
 from mxisd.drivers.ldap.operations import Search, SearchAnswer
+from mxisd.drivers.turns import Turns
 from mxisd.errors import StoreUnavailable
 
 log = Logger()
@@ -45,7 +46,7 @@ class Pool:
         self._connecting: Deferred[Any] | None = None
         self._growing: Deferred[Any] | None = None
         self._grow_from = 0.0
-        self._turns = DeferredSemaphore(IN_FLIGHT)
+        self._turns = Turns(clock, IN_FLIGHT)
 
     async def search(self, search: Search, size_limit: int = 0) -> SearchAnswer:
         """
@@ -54,15 +55,13 @@ class Pool:
         :param size_limit: The most entries to answer; 0 for the server's own limit.
         :raise StoreUnavailable: If there was no answer.
         """
-        await self._turns.acquire()
-        try:
-            return await self._search(search, size_limit)
-        except StoreUnavailable as error:
-            if not self._servers.may_retry(error):
-                raise
-            return await self._search(search, size_limit)
-        finally:
-            self._turns.release()
+        async with self._turns.turn():
+            try:
+                return await self._search(search, size_limit)
+            except StoreUnavailable as error:
+                if not self._servers.may_retry(error):
+                    raise
+                return await self._search(search, size_limit)
 
     async def close(self) -> None:
         """End what is under way."""

@@ -2,15 +2,13 @@
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import psycopg2
 from twisted.internet.defer import (
     CancelledError,
     Deferred,
-    DeferredSemaphore,
     TimeoutError,
 )
 from twisted.internet.error import ConnectionDone
@@ -28,6 +26,7 @@ from mxisd.drivers.sql.errors import (
 )
 from mxisd.drivers.sql.statements import Statement
 from mxisd.drivers.system_names import addresses_of
+from mxisd.drivers.turns import Turns
 from mxisd.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -63,9 +62,9 @@ class PostgresqlBackend:
     def __init__(self, reactor: Any, address: DatabaseAddress) -> None:
         self._reactor = reactor
         self._address = address
-        self._turns = DeferredSemaphore(address.connections)
+        self._turns = Turns(reactor, address.connections)
         # A list takes long, and must not keep others from being asked.
-        self._lists = DeferredSemaphore(1)
+        self._lists = Turns(reactor, 1)
         self._idle: list[_Connection] = []
         self._all: set[_Connection] = set()
         self._is_closed = False
@@ -97,7 +96,7 @@ class PostgresqlBackend:
     async def each_batch(self, statement: Statement, size: int, take: Take) -> None:
         """Hand over all rows, over a connection that nobody else gets afterwards."""
         patience = self._address.timeout * LISTING_PATIENCE
-        async with _turn(self._lists):
+        async with self._lists.turn():
             connection = await self._connected()
             try:
                 for text in (
@@ -122,7 +121,7 @@ class PostgresqlBackend:
     # --- Connections ------------------------------------------------------------------
 
     async def _asked(self, ask: "Callable[[_Connection], Coroutine[Any, Any, T]]") -> T:
-        async with _turn(self._turns):
+        async with self._turns.turn():
             if self._idle:
                 try:
                     return await self._asked_over(self._idle.pop(), ask)
@@ -251,15 +250,6 @@ class _Connection(txpostgres.Connection):  # type: ignore[misc]
         """End it, whatever is under way."""
         if self._connection is not None:
             self.close()
-
-
-@asynccontextmanager
-async def _turn(turns: DeferredSemaphore) -> AsyncIterator[None]:
-    await turns.acquire()
-    try:
-        yield
-    finally:
-        turns.release()
 
 
 _SETTINGS = {

@@ -192,7 +192,9 @@ class SharingTests(ClientCase):
         found = await gatherResults(asked, consumeErrors=True)
         self.assertEqual({len(entries) for entries in found}, {1})
         self.assertLessEqual(len(self.factory.connections), 4)
-        self.assertEqual(requests.count(BIND), len(self.factory.connections))
+        # The last connection may come when everything has been answered.
+        logins = requests.count(BIND)
+        self.assertIn(len(self.factory.connections) - logins, (0, 1))
 
     async def test_closed_connection_is_replaced(self) -> None:
         """A connection that the server closed in between goes unnoticed."""

@@ -135,3 +135,13 @@ class PoolTests(SynchronousTestCase):
         closed = ask(self.network, self.pool.close())
         self.successResultOf(closed)
         self.failureResultOf(answer, StoreUnavailable)
+
+    def test_many_wait_for_a_server_that_is_down(self) -> None:
+        """Each of them is told so, however many there are."""
+        asked = self.searches(pool.IN_FLIGHT) + self.searches(500)
+        self.network.hosts.clear()
+        for link in list(self.network.links):
+            link.lose()
+        self.network.pass_time(20)
+        for each in asked:
+            self.failureResultOf(each, StoreUnavailable)
