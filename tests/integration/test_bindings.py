@@ -181,7 +181,8 @@ class BindingTests(SynchronousTestCase):
         mail = self.mail_sink.mails[-1]
         part = mail.get_body(("plain",))
         assert part is not None
-        self.assertIn(self.user_id(), part.get_content())
+        # The homeserver is none of ours: its name and port become no link.
+        self.assertIn("@alice:localhost: ", part.get_content())
         self.assertEqual(mail["To"], FOLDED)
 
     def test_it_moves_and_each_proof_is_good(self) -> None:
