@@ -70,6 +70,7 @@ class IAuthenticator(Interface):
         """
         Judge a password.
 
+        :param password: Without a NUL: no store is asked about one that has it.
         :return: ``Refused`` ends the search: a password is not shown to a second store
             once one knows the user. A store that cannot tell a wrong password from an
             unknown user answers ``NoSuchUser``. An empty password is never accepted.

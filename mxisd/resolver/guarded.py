@@ -18,7 +18,7 @@ from mxisd.interfaces import (
     Store,
 )
 from mxisd.model.identifiers import UserId
-from mxisd.model.login import Accepted, NoSuchUser, Verdict
+from mxisd.model.login import Accepted, NoSuchUser, Refused, Verdict
 from mxisd.model.profiles import DirectoryPage, Profile, SearchBy
 from mxisd.model.secret import Secret
 from mxisd.model.threepids import ThreePid
@@ -32,6 +32,9 @@ from mxisd.resolver.answers import (
 from mxisd.resolver.guard import Guard
 
 T = TypeVar("T")
+
+NUL = "\0"
+"""Nobody has it in a password; some back ends take what is before it for all of it."""
 
 MANY = 100
 """A lookup of more may take too long without the store being slow."""
@@ -87,6 +90,8 @@ class _Authenticator:
         if user_id.canonical is None:
             # Nobody is called so; a store may drop the blanks, and find somebody else.
             return NoSuchUser()
+        if NUL in password.value:
+            return Refused()
         return await self.guard.ask("logins", lambda: self._judged(user_id, password))
 
     async def _judged(self, user_id: UserId, password: Secret) -> Verdict:

@@ -99,6 +99,14 @@ class GuardedTests(GuardTestCase):
         self.assertEqual(self.result(answer), Accepted(BOB_ID))
         self.assertEqual(store.asked, [(BOB_ID, Secret("secret"))])
 
+    def test_a_password_with_a_nul(self) -> None:
+        """It is wrong: for some back ends a password ends there."""
+        store = Remembering(Accepted(BOB_ID))
+        guarded = self.guarded(authenticator=store).authenticator
+        answer = guarded.authenticate(BOB_ID, Secret("secret\0"))
+        self.assertEqual(self.result(answer), Refused())
+        self.assertEqual(store.asked, [])
+
     def test_search(self) -> None:
         """The store searches for the term, as it was meant, for whoever searches."""
         page = DirectoryPage((DirectoryEntry(BOB_ID, "Bob"),), limited=False)
