@@ -15,6 +15,7 @@ CONTRACTS = "mxisd.testing.stores."
 
 ADDITIONS = {
     "mxisd.errors.ConfigError.at",
+    "mxisd.errors.ConfigError.below",
     "mxisd.errors.Misconfigured.as_problem",
     "mxisd.stores.synapse.sql.settings.SynapseSqlSettings.built_in",
 }

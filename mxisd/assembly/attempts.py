@@ -18,7 +18,7 @@ class Attempts:
     :ivar problems: So far.
     """
 
-    problems: list[Problem] = field(factory=list, init=False)
+    problems: list[Problem] = field(factory=list)
 
     def attempt(self, make: Callable[[], T], section: str = "") -> T | None:
         """

@@ -64,25 +64,26 @@ def survey(
     warnings: list[Problem] = []
     for look in (doubtful_names, *LOOKS):
         warnings += looking.attempt(partial(list, look(config))) or ()
-    problems = [*making.problems, *looking.problems]
+    problems = [*making.attempts.problems, *looking.problems]
     return Survey(problems, warnings, None if problems else parts)
 
 
 @define(eq=False)
-class _Making(Attempts):
+class _Making:
     """Makes the parts, and goes on when one cannot be made."""
 
     _config: Config
     _factories: Mapping[str, IStoreFactory]
     _reactor: Any
     _random: SystemRandom = field(factory=SystemRandom)
+    attempts: Attempts = field(factory=Attempts)
 
     def parts(self) -> Parts | None:
         """Make them; ``None`` if one is missing."""
         config, reaching = self._config, self._reaching()
         stores = dict(self._stores(reaching))
-        pages = self.attempt(partial(own_pages, config))
-        notifier = self.attempt(
+        pages = self.attempts.attempt(partial(own_pages, config))
+        notifier = self.attempts.attempt(
             lambda: make_notifier(config, reaching.http, self._random, self._reactor)
         )
         if pages is None or notifier is None:
@@ -98,7 +99,7 @@ class _Making(Attempts):
         )
 
     def _reaching(self) -> Reaching:
-        http = self.attempt(lambda: clients(self._config, self._reactor))
+        http = self.attempts.attempt(lambda: clients(self._config, self._reactor))
         if http is None:
             # The rest can be judged with the system's authorities alone.
             plain = evolve(self._config.outbound, ca_file=None)
@@ -107,7 +108,9 @@ class _Making(Attempts):
 
     def _stores(self, reaching: Reaching) -> Iterator[tuple[str, Store]]:
         for entry in self._config.stores:
-            store = self.attempt(partial(self._store, entry, reaching), entry.path)
+            store = self.attempts.attempt(
+                partial(self._store, entry, reaching), entry.path
+            )
             if store is not None:
                 yield entry.name, store
 

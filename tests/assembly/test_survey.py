@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import yaml
-from twisted.internet import reactor
 from twisted.logger import LogEvent, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,6 +20,7 @@ from mxisd.errors import ConfigError
 from mxisd.notify.factories import SenderMaker
 from mxisd.plugins import find_factories, find_senders
 from mxisd.stores.factories import StoreMaker
+from tests.assembly.test_janitor import HastyReactor
 from tests.tls import CertificateAuthority
 from twisted.plugins import mxisd_senders, mxisd_stores
 
@@ -133,7 +133,7 @@ class SurveyCase(SynchronousTestCase):
             factories=factories,
             sender_factories=find_senders(),
         )
-        return survey(found.config, factories, reactor)
+        return survey(found.config, factories, HastyReactor())
 
     def problems(self, *sections: "Mapping[str, Any]") -> "dict[str, str]":
         """What is wrong, by key."""
