@@ -16,8 +16,10 @@ SCRIPTS = Path(mxisd.__file__).parent.parent / ".ci"
 SILENCE_SECONDS = 10
 # The real script, which finds other tests, and no lint.
 RUN = """
-import sys
+import signal, sys
 from pathlib import Path
+# A shell's background jobs are deaf to it, and so is whatever they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {scripts!r})
 import run_tests
 run_tests.ROOT = Path.cwd()

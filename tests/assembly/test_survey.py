@@ -257,11 +257,21 @@ class FilesTests(SurveyCase):
 
     def test_a_library_that_is_missing(self) -> None:
         """It is told by the key that wants it."""
-        hidden = {"mxisd.drivers.sql.mysql": None, "pymysql": None}
-        self.patch(sys, "modules", {**sys.modules, **hidden})
+        for name in ("mxisd.drivers.sql.mysql", "pymysql"):
+            self.hide(name)
         connection = {"type": "mariadb", "connection": "//localhost/x"}
         section = nested("sql", {"enabled": True, **connection, **QUERY})
         self.assertIn("pip install", self.problems(section)["sql.type"])
+
+    def hide(self, name: str) -> None:
+        """Let a module be one that cannot be imported."""
+        modules: dict[str, Any] = sys.modules
+        former = modules.get(name)
+        modules[name] = None
+        if former is None:
+            self.addCleanup(modules.pop, name)
+        else:
+            self.addCleanup(modules.__setitem__, name, former)
 
 
 class PlacesTests(SurveyCase):
