@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
-from twisted.application.service import IService
-from twisted.internet.defer import Deferred
 
 from mxisd.assembly.base import clients
 from mxisd.assembly.messages import build_senders
-from mxisd.assembly.stores import build_stores
+from mxisd.assembly.stores import build_stores, stop
 from mxisd.config.sections import Config
 from mxisd.errors import Problem, Unavailable
 from mxisd.interfaces import ISelfCheck, IStoreFactory
@@ -18,8 +16,6 @@ from mxisd.waiting import in_time
 
 PATIENCE = 60.0
 """Seconds that one store, or one sender, may take."""
-
-STOP_PATIENCE = 5.0
 
 
 async def problems_of_stores(
@@ -35,7 +31,7 @@ async def problems_of_stores(
     for name, store in build_stores(config, factories, reactor):
         if store.self_check is not None:
             found += await _problems(name, store.self_check, reactor)
-            await _stop(store.service, reactor)
+            await stop(store, reactor)
     return found
 
 
@@ -65,15 +61,3 @@ async def _problems(place: str, check: ISelfCheck, reactor: Any) -> Sequence[Pro
         evolve(each, path=".".join(filter(None, (place, each.path))))
         for each in problems
     ]
-
-
-async def _stop(service: IService | None, reactor: Any) -> None:
-    async def stopped() -> None:
-        ending: Any = None if service is None else service.stopService()
-        if isinstance(ending, Deferred):
-            await ending
-
-    try:
-        await in_time(apart(stopped), STOP_PATIENCE, reactor)
-    except Unavailable:
-        return  # the process ends in a moment

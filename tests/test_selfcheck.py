@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from mxisd.assembly.stores import STOP_PATIENCE
 from mxisd.config.loader import load
 from mxisd.errors import ConfigError, Problem, StoreUnavailable
 from mxisd.interfaces import (
@@ -22,7 +23,6 @@ from mxisd.interfaces import (
 from mxisd.model.messages import Message
 from mxisd.selfcheck import (
     PATIENCE,
-    STOP_PATIENCE,
     problems_of_senders,
     problems_of_stores,
 )

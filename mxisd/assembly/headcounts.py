@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
 
-from mxisd.assembly.stores import build_stores
+from mxisd.assembly.stores import build_stores, stop
 from mxisd.config.sections import Config
 from mxisd.errors import DeadlineExceeded, Misconfigured, Problem, Unavailable, Weight
 from mxisd.interfaces import IAssociationSource, IStoreFactory
@@ -18,8 +17,6 @@ from mxisd.waiting import in_time
 
 PATIENCE = 60.0
 """Seconds that one list may take; of a longer one, the beginning is told."""
-
-STOP_PATIENCE = 5.0
 
 
 async def counts_of_stores(
@@ -38,8 +35,7 @@ async def counts_of_stores(
     for name, store in build_stores(config, factories, reactor):
         if name not in without and store.associations is not None:
             found.append(await _counted(name, store.associations, reactor))
-        if store.service is not None:
-            await _stop(store.service, reactor)
+        await stop(store, reactor)
     return found
 
 
@@ -76,15 +72,3 @@ async def _counted(name: str, source: IAssociationSource, reactor: Any) -> Probl
         text = "lists nobody, so that nobody there is found by hash"
         return Problem(name, text, weight=Weight.WARNING)
     return Problem(name, ", ".join(count.words()), weight=Weight.NOTE)
-
-
-async def _stop(service: Any, reactor: Any) -> None:
-    async def stopped() -> None:
-        ending = service.stopService()
-        if isinstance(ending, Deferred):
-            await ending
-
-    try:
-        await in_time(apart(stopped), STOP_PATIENCE, reactor)
-    except Unavailable:
-        return  # the process ends in a moment

@@ -1,22 +1,28 @@
 """The identity stores, guarded, and the resolver that asks them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 
 from mxisd.assembly.base import Base, clients
 from mxisd.config.sections import Config, StoreEntry
 from mxisd.drivers.http import HttpClients
-from mxisd.errors import ConfigError
+from mxisd.errors import ConfigError, Unavailable
 from mxisd.interfaces import IStoreFactory, Store, Tools
 from mxisd.ports import IThreePidResolver
 from mxisd.records.bindings import BindingRecords
 from mxisd.resolver.bindings import BindingsLookup
-from mxisd.resolver.guard import Guard
+from mxisd.resolver.guard import Guard, apart
 from mxisd.resolver.guarded import guarded
 from mxisd.resolver.leaf import Leaf
 from mxisd.resolver.sharing import Sharing
+from mxisd.waiting import in_time
+
+STOP_PATIENCE = 5.0
+"""Seconds that a store may take to stop after it was tried."""
 
 
 @frozen
@@ -75,6 +81,19 @@ def build_store(
         addresses=entry.addresses,
     )
     return factories[entry.store_type].build(entry.settings, tools)
+
+
+async def stop(store: Store, reactor: Any) -> None:
+    """End what a store that was only tried has begun, or leave it to the end of us."""
+    service: Any = store.service
+
+    async def stopped() -> None:
+        ending = None if service is None else service.stopService()
+        if isinstance(ending, Deferred):
+            await ending
+
+    with suppress(Unavailable):
+        await in_time(apart(stopped), STOP_PATIENCE, reactor)
 
 
 def resolver(

@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from mxisd.assembly.headcounts import PATIENCE, STOP_PATIENCE, counts_of_stores
+from mxisd.assembly.headcounts import PATIENCE, counts_of_stores
+from mxisd.assembly.stores import STOP_PATIENCE
 from mxisd.errors import Misconfigured, Problem, StoreUnavailable, Weight
 from mxisd.interfaces import IAssociationSource, Put, Store
 from mxisd.model.threepids import canonical
