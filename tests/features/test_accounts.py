@@ -27,6 +27,7 @@ from tests.features.doubles import CountingRandom, MemoryAccounts, VouchingHomes
 
 ALICE = "@alice:example.org"
 HOUR_MS = 3_600_000
+VOUCHED = "The homeserver vouched for a user of another homeserver."
 
 
 class AccountsTests(SynchronousTestCase):
@@ -87,7 +88,8 @@ class AccountsTests(SynchronousTestCase):
             "@alice:EXAMPLE.org",
         ):
             self.homeserver.answer = subject
-            self.failureResultOf(self.register(), HomeserverUnavailable)
+            error = self.failureResultOf(self.register(), HomeserverUnavailable).value
+            self.assertEqual(str(error), VOUCHED)
         self.assertEqual(self.records.accounts, {})
 
     def test_a_subject_of_no_sense_is_the_homeservers_fault(self) -> None:

@@ -298,6 +298,8 @@ class DeliveriesTests(SynchronousTestCase):
         self.add("a")
         self.assertEqual([len(self.wake(n)) for n in (0, 4.9, 0.1)], [1, 0, 1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        rows = self.database.rows("SELECT failures, answer FROM deliveries")
+        self.assertEqual(rows, [(2, "ZeroDivisionError")])
 
     def test_the_log_keeps_quiet(self) -> None:
         """It names servers, and neither people nor tokens."""

@@ -114,6 +114,8 @@ class SendingTests(SynchronousTestCase):
         self.notifier.trouble = ZeroDivisionError()
         self.assertEqual([self.wake(), self.wake(4.9), self.wake(0.1)], [1, 0, 1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        rows = self.database.rows("SELECT failures, answer FROM invite_messages")
+        self.assertEqual(rows, [(2, "ZeroDivisionError")])
 
     def test_a_slow_server(self) -> None:
         """A message that is under way is not sent twice; there are not too many."""

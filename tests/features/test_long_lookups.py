@@ -109,13 +109,16 @@ class LongLookupTests(SynchronousTestCase):
     def test_by_hash_with_a_pepper_that_is_over(self) -> None:
         """Before it begins, and before it ends."""
         looking = self.lookup.many_by_hash("old", ["x"], EVE)
-        self.failureResultOf(Deferred.fromCoroutine(looking), InvalidPepper)
+        failing = Deferred.fromCoroutine(looking)
+        error: Any = self.failureResultOf(failing, InvalidPepper).value
+        self.assertEqual(error.algorithm, "sha256")
         hashes = [lookup_hash(phone(n), MSISDN, PEPPER) for n in range(COUNT)]
         looking = self.lookup.many_by_hash(self.hashes.former, hashes, EVE)
         running = self.begin(looking)
         self.hashes.former = "another"
         self.clock.turns(running)
-        self.failureResultOf(running, InvalidPepper)
+        error = self.failureResultOf(running, InvalidPepper).value
+        self.assertEqual(error.algorithm, "sha256")
 
     def test_by_hash_more_than_the_account_may(self) -> None:
         """They are counted before anything is looked up."""

@@ -14,6 +14,8 @@ from mxisd.model.invite_links import (
     room_url,
     signing_url,
 )
+from mxisd.model.notices import InviteNotice
+from mxisd.model.secret import Secret
 from mxisd.model.threepids import canonical
 from mxisd.model.web_clients import WebClient
 from tests.records.invite_contract import INVITE, KEY, MAIL
@@ -126,3 +128,36 @@ class NoticeTests(SynchronousTestCase):
         facts = {"sender_display_name": str(INVITE.sender)}
         notice = notice_of(evolve(INVITE, facts=facts), None, SIGN)
         self.assertIsNone(notice.sender_name)
+
+
+class WholeNoticeTests(SynchronousTestCase):
+    def test_what_a_person_is_told(self) -> None:
+        """All that the invite has, and where it leads."""
+        facts = {
+            "room_name": "Tea party",
+            "room_alias": "#tea:example.org",
+            "room_type": "m.space",
+            "sender_display_name": "Alice",
+        }
+        invite = evolve(INVITE, facts=facts)
+        notice = notice_of(invite, "https://id.example.org/i?x", SIGN)
+        self.assertEqual(
+            notice,
+            InviteNotice(
+                threepid=MAIL,
+                sender=INVITE.sender,
+                sender_name="Alice",
+                room_id=INVITE.room_id,
+                room_name="Tea party",
+                room_type="m.space",
+                register_url="https://id.example.org/i?x",
+                room_url="https://id.example.org/i?x",
+                languages=INVITE.languages,
+                facts=facts,
+                token=Secret(INVITE.token),
+                private_key=Secret(private_key(invite) or ""),
+                sign_url=Secret(signing_url(invite, SIGN) or ""),
+            ),
+        )
+        named = notice_of(evolve(invite, facts={"room_alias": "#a:b"}), None, SIGN)
+        self.assertEqual((named.room_name, named.room_type), ("#a:b", None))

@@ -1,8 +1,10 @@
 """Why a text is refused, and where exactly the limits are."""
 
 from collections.abc import Callable
+from functools import partial
 
 import attrs
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from mxisd.model.buckets import SHORTEST_WAIT, Bucket, Rate
@@ -22,6 +24,7 @@ from mxisd.model.identifiers import (
     ServerName,
     UserId,
 )
+from mxisd.model.invite_links import private_key
 from mxisd.model.invites import (
     EPHEMERAL_SERIAL,
     Verdict,
@@ -39,12 +42,14 @@ from mxisd.model.phones import (
     parsed,
 )
 from mxisd.model.secret import Secret
+from mxisd.model.sessions import digest_of
 from mxisd.model.settings import option
-from mxisd.model.signing import key_bytes
+from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.stored import OfAnotherKind, StoredAddresses
-from mxisd.model.threepids import IllegalThreePid, canonical
+from mxisd.model.threepids import ADDRESS_MAX_LENGTH, IllegalThreePid, canonical
 from mxisd.model.x_matrix import MAX_LENGTH as HEADER_LENGTH
 from mxisd.model.x_matrix import IllegalXMatrix, parse_x_matrix
+from tests.records.invite_contract import INVITE
 
 GOOD_HEADER = 'X-Matrix origin="a.org",key="ed25519:1",sig="AAAA"'
 
@@ -93,10 +98,26 @@ class ReasonTests(SynchronousTestCase):
         self.assert_says(
             IllegalIdentifier, sentence, lambda: UserId.of("a" * 256, "a.org")
         )
+        sentence = "a user ID is valid Unicode"
+        self.assert_says(
+            IllegalIdentifier, sentence, reads(UserId.parse, "@\ud800:a.b")
+        )
         sentence = "not a legal localpart"
         self.assert_says(
             IllegalIdentifier, sentence, lambda: UserId.unescaped("jörg", "a.org")
         )
+
+    def test_addresses(self) -> None:
+        """E-mail addresses, and those of any other medium."""
+        sentence = "an e-mail address looks like user@domain"
+        for text in ("@ä.org", "a b@ä.org", "a@ä ö.org"):
+            self.assert_says(
+                IllegalThreePid, sentence, reads(partial(canonical, "email"), text)
+            )
+        sentence = "not a medium: letters, digits, dot, dash, underscore"
+        self.assert_says(IllegalThreePid, sentence, lambda: canonical("a b", "x"))
+        sentence = f"not an address: 1 to {ADDRESS_MAX_LENGTH} characters"
+        self.assert_says(IllegalThreePid, sentence, lambda: canonical("x", ""))
 
     def test_numbers(self) -> None:
         """Phones, as they are written and as they are dialled."""
@@ -205,6 +226,12 @@ class LimitTests(SynchronousTestCase):
         self.assertTrue(followable(link, None))
         self.assertFalse(followable(link + "x", None))
 
+    def test_refilled(self) -> None:
+        """A bucket goes on from the time at which it was filled."""
+        rate = Rate(10, 1.0)
+        later = Bucket(0.0, 0.0).refilled(rate, 2.0)
+        self.assertEqual((later.level, later.at), (2.0, 2.0))
+
     def test_waits(self) -> None:
         """A bucket says how long, from the shortest wait on."""
         rate = Rate(1, SHORTEST_WAIT)
@@ -227,6 +254,15 @@ class LimitTests(SynchronousTestCase):
 
 class KeyTests(SynchronousTestCase):
     """Keys and hashes as they are written."""
+
+    def test_any_client_secret(self) -> None:
+        """Even one that is no valid Unicode is one that can be compared."""
+        self.assertNotEqual(digest_of(Secret("\ud800")), digest_of(Secret("\ud801")))
+
+    def test_private_keys_of_invites(self) -> None:
+        """They fit into URLs."""
+        key = SigningKey(EPHEMERAL_SERIAL, bytes([0xFB, 0xFF] * 16))
+        self.assertEqual(private_key(evolve(INVITE, key=key)), "-__7__v_" * 5 + "-_8")
 
     def test_url_safe_keys(self) -> None:
         """Both alphabets are read."""

@@ -16,6 +16,7 @@ from mxisd.model.threepids import ThreePid
 from mxisd.resolver.guard import (
     BLOCKING,
     COOL_DOWN,
+    LISTING,
     LONG,
     SILENCE,
     TIMEOUTS_TO_OPEN,
@@ -123,6 +124,24 @@ class AskingTests(GuardTestCase):
         self.failureResultOf(asked, StoreUnavailable)
         (line,) = (formatEvent(event) for event in self.warnings())
         self.assertIn("in listing", line)
+        self.assertIn(f"in {LISTING}", line)
+
+    def test_what_came_before_a_bug(self) -> None:
+        """An exception that was under way is shown, too, unless it is hidden."""
+
+        async def inner(is_hidden: bool) -> Any:
+            try:
+                raise OSError
+            except OSError:
+                if is_hidden:
+                    raise KeyError from None
+                raise TypeError  # noqa: B904
+
+        for is_hidden in (False, True):
+            asked = self.lookup(Looking(lambda: inner(is_hidden)))  # noqa: B023
+            self.failureResultOf(asked, StoreUnavailable)
+        traces = [t for t in map(formatEvent, self.warnings()) if "\n" in t]
+        self.assertEqual(["OSError" in each for each in traces], [True, False])
 
     def test_what_is_raised_on_purpose_is_no_bug(self) -> None:
         """Of that there is a line, and no trace; nor is what comes too late one."""

@@ -252,6 +252,20 @@ class BreakerTests(GuardTestCase):
             self.time_out()
             self.assertFalse(self.is_open())
 
+    def test_why(self) -> None:
+        """Whoever asked reads it."""
+        slow = self.ask(Deferred())
+        self.clock.advance(TIMEOUT)
+        wrong: Deferred[Any] = Deferred()
+        misled = self.ask(wrong)
+        wrong.errback(Misconfigured("query", "is empty"))
+        for question, sentence in (
+            (slow, "staff did not answer: no answer within 5 s"),
+            (misled, "staff: query: is empty"),
+        ):
+            error = self.failureResultOf(question, StoreUnavailable).value
+            self.assertEqual(str(error), sentence)
+
     def test_three_open_it(self) -> None:
         """The third time-out in a row opens the circuit, until the cool-down ends."""
         for _ in range(3):

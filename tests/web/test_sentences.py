@@ -33,6 +33,8 @@ class SentenceTests(AssociationTestCase):
 
     def test_accounts(self) -> None:
         """Tokens, homeservers, terms."""
+        needed = "An access token is needed."
+        self.assert_says(self.get(f"{V2}/account"), 401, needed)
         unknown = "Unknown access token."
         self.assert_says(self.get(f"{V2}/account", "nobodys"), 401, unknown)
         self.assert_says(self.post(f"{V2}/account/logout", {}, "other"), 401, unknown)
@@ -45,6 +47,10 @@ class SentenceTests(AssociationTestCase):
         answer = self.post(f"{V2}/account/register", body)
         sentence = "Users of this homeserver may not register here."
         self.assert_says(answer, 403, sentence)
+        answer = self.post(
+            f"{V2}/account/register", {**body, "matrix_server_name": "?"}
+        )
+        self.assert_says(answer, 400, "matrix_server_name is not a server name.")
         self.world.policies = (terms_of_service(),)
         self.restart()
         answer = self.post(f"{V2}/terms", {"user_accepts": ["https://x"]}, self.token)
