@@ -166,6 +166,8 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(self.wake(), 1)
         for pause in (1, 2, 4, 8, 16, 32, 60, 60):
             self.assertEqual([self.wake(pause - 0.1), self.wake(0.1)], [0, 1], pause)
+        rows = self.database.rows("SELECT DISTINCT answer FROM invite_messages")
+        self.assertIn(("no connection",), rows)
         self.add("text", PHONE)
         self.assertEqual(self.wake(), 1)
         self.notifier.trouble = None

@@ -338,3 +338,12 @@ class LimitsTests(SynchronousTestCase):
             limits.count_lookup(user(f"eve{number}"), 1)
         self.assertRaises(LimitExceeded, limits.count_lookup, account("bob"), 1)
         self.assertLess(len(limits), 20)
+
+    def test_each_homeserver_that_is_named_has_a_budget(self) -> None:
+        """What the users of one have used up, those of the other still have."""
+        limits = self.limits(
+            {Counted.EMAIL_IN_ALL: Rate(2, 60)}, homeservers={"example.org", "a.org"}
+        )
+        other = Account("@bob:a.org", origin("192.0.2.1"))
+        for requester in (account("bob"), other):
+            self.assertEqual(self.passed(limits, requester, *[ALICE] * 9), 2)

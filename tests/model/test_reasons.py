@@ -47,6 +47,7 @@ from mxisd.model.settings import option
 from mxisd.model.signing import SigningKey, key_bytes
 from mxisd.model.stored import OfAnotherKind, StoredAddresses
 from mxisd.model.threepids import ADDRESS_MAX_LENGTH, IllegalThreePid, canonical
+from mxisd.model.web_clients import WebClient
 from mxisd.model.x_matrix import MAX_LENGTH as HEADER_LENGTH
 from mxisd.model.x_matrix import IllegalXMatrix, parse_x_matrix
 from tests.records.invite_contract import INVITE
@@ -213,6 +214,16 @@ class LimitTests(SynchronousTestCase):
         ):
             error = IllegalThreePid if read not in (international, parsed) else None
             self.assert_longest(read, good, good + " ", error or IllegalNumber)
+
+    def test_ports(self) -> None:
+        """From 1 to 65535, of servers and of web clients."""
+        for port in (1, 65535):
+            self.assertEqual(ServerName.parse(f"a.org:{port}").port, port)
+            client = WebClient.parse(f"https://a.org:{port}")
+            self.assertEqual(str(client), f"https://a.org:{port}")
+        for port in (0, 65536):
+            self.assertRaises(IllegalIdentifier, ServerName.parse, f"a.org:{port}")
+            self.assertRaises(ValueError, WebClient.parse, f"https://a.org:{port}")
 
     def test_headers(self) -> None:
         """All after the scheme."""

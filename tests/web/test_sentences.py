@@ -57,6 +57,12 @@ class SentenceTests(AssociationTestCase):
         sentence = "A URL in user_accepts is not one of our documents."
         self.assert_says(answer, 400, sentence)
 
+    def test_a_token_that_has_expired(self) -> None:
+        """The client has to register again."""
+        self.world.clock.advance(60)
+        sentence = "The access token has expired; register again."
+        self.assert_says(self.get(f"{V2}/account", self.token), 401, sentence)
+
     def test_lookups(self) -> None:
         """Algorithms, stores that are down, networks."""
         body = {"addresses": ["x"], "algorithm": "md5", "pepper": "matrixrocks"}
