@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from email.utils import parseaddr
 from ipaddress import ip_network
 from typing import Any
-from urllib.parse import urlsplit
 
 from attrs import Factory, define
 
 from mxisd.importing.sydent_keys import UNREADABLE, default_of, reason_for
 from mxisd.model.identifiers import IllegalIdentifier, ServerName
+from mxisd.model.web_clients import IllegalWebClient, WebClient
 
 SMTP_TLS = {"0": 0, "STARTTLS": 2, "1": 2, "TLS": 3, "SSL": 3}
 """Sydent's words for how mail is sent, and our numbers."""
@@ -129,7 +129,7 @@ def _accounts(taking: Taking) -> Mapping[str, Any]:
 
 
 def _invites(taking: Taking) -> Mapping[str, Any]:
-    client = taking.read(WEB_CLIENT, _url)
+    client = taking.read(WEB_CLIENT, _web_client)
     if client is not None:
         text = "as invite.webClient, it goes before what homeservers say"
         taking.notes.append(f"{WEB_CLIENT}: {text}")
@@ -198,12 +198,12 @@ def _network(text: str) -> str | None:
         return None
 
 
-def _url(text: str) -> str | None:
+def _web_client(text: str) -> str | None:
     try:
-        url = urlsplit(text)
-        return text if url.scheme in ("http", "https") and url.hostname else None
-    except ValueError:
+        WebClient.parse(text)
+    except IllegalWebClient:
         return None
+    return text
 
 
 def _present(**values: Any) -> dict[str, Any]:

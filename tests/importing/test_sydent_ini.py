@@ -168,6 +168,11 @@ class SydentIniTests(SynchronousTestCase):
             ("email", "email.default_web_client_location = chat", "cannot be read"),
             (
                 "email",
+                "email.default_web_client_location = https://chat.example/#/welcome",
+                "cannot be read",
+            ),
+            (
+                "email",
                 "email.third_party_invite_homeserver_blocklist = a.example\n  b c",
                 "1 of its 2 items",
             ),
