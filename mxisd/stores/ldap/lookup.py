@@ -1,7 +1,6 @@
 """3PID lookups in a directory, and the list of everybody in it."""
 
 from collections.abc import Mapping, Sequence, Set
-from contextlib import suppress
 
 from attrs import define, field, frozen
 from twisted.logger import Logger
@@ -145,15 +144,17 @@ class LdapListing:
         by_medium = self.tree.reader.by_medium
         missing = [each for each in by_medium if each not in mediums]
         if missing and missing != self._told:
-            with suppress(StoreUnavailable):
+            try:
                 found = await census(self.tree, self.restriction, self.portions)
-                for each in remarks(found, by_medium, self.restriction):
-                    log.warn(
-                        "{store}: {key}: {problem}",
-                        store=self.tree.name,
-                        key=each.path,
-                        problem=each.text,
-                    )
+            except StoreUnavailable:
+                return  # the next list makes up for it
+            for each in remarks(found, by_medium, self.restriction):
+                log.warn(
+                    "{store}: {key}: {problem}",
+                    store=self.tree.name,
+                    key=each.path,
+                    problem=each.text,
+                )
         self._told = missing
 
     async def _put(
