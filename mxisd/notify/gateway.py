@@ -18,7 +18,7 @@ from mxisd.model.secret import Secret
 from mxisd.model.settings import option
 from mxisd.model.threepids import MSISDN
 from mxisd.notify.checks import http_url
-from mxisd.notify.http import ask, basic, meaning
+from mxisd.notify.http import ask, asked_for, basic, meaning
 from mxisd.notify.placeholders import close_to, names_in, replaced
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -155,13 +155,11 @@ class GatewaySender:
         settings, values = self.settings, _values(message)
         url = replaced(settings.url.value, values, lambda value: quote(value, safe=""))
         body = replaced(settings.body, values, ESCAPES[settings.format])
-        answer = await ask(
-            self.http,
-            settings.method.value,
-            url,
-            self._headers(),
-            body.encode() if body else None,
-        )
+        content = body.encode() if body else None
+        with asked_for(self.path):
+            answer = await ask(
+                self.http, settings.method.value, url, self._headers(), content
+            )
         if not 200 <= answer.status <= 299:
             text = f"{self.path}: the gateway answered {answer.status}"
             raise meaning(answer.status)(text)

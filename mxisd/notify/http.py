@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import frozen
@@ -59,6 +60,19 @@ async def ask(
     except ValueError:
         raise SenderUnavailable("the gateway: not a legal URL or header") from None
     return Answer(response.code, content.decode("utf-8", "replace")[:LIMIT_CHARACTERS])
+
+
+@contextmanager
+def asked_for(path: str) -> Iterator[None]:
+    """
+    Name the key of a gateway that does not answer.
+
+    :param path: The sender's section.
+    """
+    try:
+        yield
+    except SenderUnavailable as error:
+        raise SenderUnavailable(f"{path}.url: {error}") from None
 
 
 def basic(login: str, password: Secret) -> str:

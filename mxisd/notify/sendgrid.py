@@ -14,7 +14,7 @@ from mxisd.model.messages import Message
 from mxisd.model.secret import Secret
 from mxisd.model.settings import option
 from mxisd.notify.checks import filled, http_url
-from mxisd.notify.http import NOT_LET_IN, Answer, ask, document, meaning
+from mxisd.notify.http import NOT_LET_IN, Answer, ask, asked_for, document, meaning
 
 ACCEPTED, FOUND, BAD_REQUEST = 202, 200, 400
 RECIPIENT = "personalizations"
@@ -67,7 +67,8 @@ class SendGridSender:
         :raise MessageNotSent: If SendGrid does not say that it takes the message.
         """
         body = json.dumps(_document(message)).encode()
-        answer = await self._asked("POST", "/v3/mail/send", body)
+        with asked_for(self.path):
+            answer = await self._asked("POST", "/v3/mail/send", body)
         # In its sandbox it answers 200, and delivers nothing.
         if answer.status != ACCEPTED:
             key = ".key" if answer.status in NOT_LET_IN else ""

@@ -14,7 +14,15 @@ from mxisd.model.secret import Secret
 from mxisd.model.settings import option
 from mxisd.model.threepids import MSISDN
 from mxisd.notify.checks import filled, http_url
-from mxisd.notify.http import NOT_LET_IN, Answer, ask, basic, document, meaning
+from mxisd.notify.http import (
+    NOT_LET_IN,
+    Answer,
+    ask,
+    asked_for,
+    basic,
+    document,
+    meaning,
+)
 
 FOUND, CREATED, BAD_REQUEST = 200, 201, 400
 ACTIVE = "active"
@@ -73,7 +81,8 @@ class TwilioSender:
         if message.recipient.medium != MSISDN:
             raise MessageNotSent("twilio carries messages to phone numbers only")
         form = urlencode(self._form(message)).encode("ascii")
-        answer = await self._asked("POST", "/Messages.json", form)
+        with asked_for(self.path):
+            answer = await self._asked("POST", "/Messages.json", form)
         _judge(answer.status, document(answer.text), self.path)
 
     async def problems(self) -> Sequence[Problem]:

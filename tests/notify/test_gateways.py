@@ -130,6 +130,18 @@ class AnyGatewayTests(GatewayTestCase):
             self.assertIn(str(status), text)
             self.assertIn(self.gateway.tools.name, text)
 
+    def test_nobody_answers(self) -> None:
+        """Whoever is not reached is named by the key that says where it is."""
+        tools = evolve(self.gateway.tools, http=Broken(ConnectionRefusedError()))
+        for api, good, message in (
+            (gateway, self.good, SMS),
+            (sendgrid, SendGridTests.good, MAIL),
+            (twilio, TwilioTests.good, SMS),
+        ):
+            self.api, self.good, self.message = api, good, message
+            text = self.refused(tools)
+            self.assertTrue(text.startswith("threepid.own.url: the gateway: "), text)
+
     def test_what_a_failure_means(self) -> None:
         """The message is at fault, or the gateway serves nobody now, or not us."""
         for statuses, expected in (
