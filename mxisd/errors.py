@@ -3,6 +3,7 @@
 
 import enum
 from collections.abc import Sequence
+from typing import Self
 
 from attrs import evolve, frozen
 
@@ -261,6 +262,10 @@ class Problem:
     line: int | None = None
     weight: Weight = Weight.ERROR
 
+    def below(self, section: str) -> Self:
+        """The same, as whoever has the section around sees it."""
+        return evolve(self, path=".".join(filter(None, (section, self.path))))
+
 
 @frozen
 class UnknownKey(Problem):
@@ -281,12 +286,7 @@ class ConfigError(MxisdError):
 
     def below(self, section: str) -> "ConfigError":
         """The same, as whoever has the section around sees it."""
-        return ConfigError(
-            [
-                evolve(each, path=".".join(filter(None, (section, each.path))))
-                for each in self.problems
-            ]
-        )
+        return ConfigError([each.below(section) for each in self.problems])
 
     @classmethod
     def at(cls, path: str, text: str) -> "ConfigError":

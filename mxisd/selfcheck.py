@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
-
 from mxisd.assembly.base import clients
 from mxisd.assembly.messages import build_senders
 from mxisd.assembly.stores import build_stores, stop
@@ -57,7 +55,4 @@ async def _problems(place: str, check: ISelfCheck, reactor: Any) -> Sequence[Pro
         problems = await in_time(apart(check.problems), PATIENCE, reactor)
     except Unavailable as error:
         problems = (Problem("", str(error)),)
-    return [
-        evolve(each, path=".".join(filter(None, (place, each.path))))
-        for each in problems
-    ]
+    return [each.below(place) for each in problems]

@@ -65,7 +65,7 @@ async def _counted(name: str, source: IAssociationSource, reactor: Any) -> Probl
         text = f"{', '.join(count.words())}, and more: {PATIENCE:g} s were not enough"
         return Problem(name, text, weight=Weight.NOTE)
     except Misconfigured as error:
-        return Problem(f"{name}.{error.path}", error.problem)
+        return error.as_problem.below(name)
     except Unavailable as error:
         return Problem(name, f"could not be listed: {error}")
     if not count.users:

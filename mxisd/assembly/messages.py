@@ -9,7 +9,7 @@ from mxisd.config.sections import Config
 from mxisd.config.senders import Channel as Configured
 from mxisd.config.senders import SenderEntry, channels
 from mxisd.drivers.http import HttpClients
-from mxisd.errors import ConfigError, Problem
+from mxisd.errors import ConfigError, Problem, Weight
 from mxisd.interfaces import IMessageSender, Tools
 from mxisd.model.threepids import EMAIL
 from mxisd.notify.facts import Circumstances
@@ -57,9 +57,9 @@ def doubtful_names(config: Config) -> Iterator[Problem]:
     """Names in the operator's templates that nothing is put in for, but maybe is."""
     for each in channels(config.threepid, config.notification).values():
         about = circumstances(config, each)
-        for remark in proofread(each.templates, about, each.path):
-            if not remark.is_error:
-                yield remark.problem
+        for problem in proofread(each.templates, about, each.path):
+            if problem.weight is Weight.WARNING:
+                yield problem
 
 
 def circumstances(config: Config, channel: Configured) -> Circumstances:

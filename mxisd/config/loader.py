@@ -87,14 +87,6 @@ def _in_order(
     return sorted(lined, key=lambda each: each.line or 0)
 
 
-def _below(path: str, problems: Iterable[Problem]) -> list[Problem]:
-    """Problems whose paths are relative to a section."""
-    return [
-        attrs.evolve(each, path=".".join(filter(None, (path, each.path))))
-        for each in problems
-    ]
-
-
 def _with_derived(config: Config) -> Config:
     """The configuration with the defaults that follow from other keys written out."""
     inbound = attrs.evolve(config.lookup.inbound, allowed_cidr=config.inbound_networks)
@@ -140,7 +132,7 @@ class _Loading:
         try:
             return make()
         except ConfigError as error:
-            self.problems += _below(path, error.problems)
+            self.problems += error.below(path).problems
             return None
 
     # --- Stores -----------------------------------------------------------------------
@@ -167,7 +159,8 @@ class _Loading:
                 self._unused(declared, is_forgotten=place.is_forgotten)
 
     def _unused(self, declared: DeclaredStore, *, is_forgotten: bool) -> None:
-        unknown = _below(declared.path, declared.unknown_keys(self.factories))
+        found = declared.unknown_keys(self.factories)
+        unknown = [each.below(declared.path) for each in found]
         if is_forgotten:
             # One of them may be the switch.
             self.problems += unknown

@@ -7,6 +7,7 @@ from attrs import frozen
 from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
+from mxisd.errors import Problem, Weight
 from mxisd.model.messages import MessageFiles
 from mxisd.notify.engines import (
     BROKEN,
@@ -37,22 +38,13 @@ class Names:
     is_open: bool
 
 
-@frozen
-class Flaw:
+def flaws(files: str | MessageFiles | None, names: Names) -> Iterator[Problem]:
     """
-    A name that is not known.
+    What is not known in the files of a message; what cannot be read has nothing.
 
-    :ivar key: Of the file, relative to that of the message.
-    :ivar is_error: Whether it is no doubt a mistake.
+    :return: With paths relative to the key of the message. An error is no doubt a
+        mistake; a warning may be meant.
     """
-
-    key: str
-    text: str
-    is_error: bool
-
-
-def flaws(files: str | MessageFiles | None, names: Names) -> Iterator[Flaw]:
-    """What is not known in the files of a message; what cannot be read has nothing."""
     if isinstance(files, MessageFiles):
         subject = ((name, None) for name in names_in(files.subject))
         yield from _classic_flaws("subject", "", subject, names)
@@ -62,7 +54,7 @@ def flaws(files: str | MessageFiles | None, names: Names) -> Iterator[Flaw]:
         yield from _file_flaws("", files, names)
 
 
-def _file_flaws(key: str, path: str | None, names: Names) -> Iterator[Flaw]:
+def _file_flaws(key: str, path: str | None, names: Names) -> Iterator[Problem]:
     if path is None:
         return
     for file in _with_translations(Path(path)):
@@ -103,18 +95,18 @@ def _jinja_names(text: str) -> Iterator[Found]:
 
 def _classic_flaws(
     key: str, file: str, found: Iterator[Found], names: Names
-) -> Iterator[Flaw]:
+) -> Iterator[Problem]:
     for name, line in dict.fromkeys(found):
         if name not in names.here:
             meant = _meant(name, names)
             text = f"%{name}% is not known in this message{_hint(meant, names)}"
-            is_error = meant is not None and not names.is_open
-            yield Flaw(key, _at(file, line) + text, is_error)
+            is_sure = meant is not None and not names.is_open
+            yield _flaw(key, _at(file, line) + text, is_sure=is_sure)
 
 
 def _jinja_flaws(
     key: str, file: str, found: Iterator[Found], names: Names
-) -> Iterator[Flaw]:
+) -> Iterator[Problem]:
     known = [each.lower() for each in names.anywhere]
     for name, line in dict.fromkeys(found):
         meant = close_to(name, known)
@@ -122,7 +114,13 @@ def _jinja_flaws(
         if name not in known and (meant is not None or not names.is_open):
             hint = f"; did you mean {meant}?" if meant else ""
             text = f"{name} is not known{hint}"
-            yield Flaw(key, _at(file, line) + text, not names.is_open)
+            is_sure = not names.is_open
+            yield _flaw(key, _at(file, line) + text, is_sure=is_sure)
+
+
+def _flaw(key: str, text: str, *, is_sure: bool) -> Problem:
+    weight = Weight.ERROR if is_sure else Weight.WARNING
+    return Problem(key, text, weight=weight)
 
 
 def _meant(name: str, names: Names) -> str | None:

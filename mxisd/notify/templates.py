@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from attrs import frozen
-
-from mxisd.errors import ConfigError, Problem
+from mxisd.errors import ConfigError, Problem, Weight
 from mxisd.model.identifiers import UserId
 from mxisd.model.messages import MessageFiles
 from mxisd.model.notices import (
@@ -71,7 +69,8 @@ def wordings(
     :param path: The section that the templates are in.
     :raise ConfigError: With all that cannot be used.
     """
-    problems = [each.problem for each in proofread(files, about, path) if each.is_error]
+    found_names = proofread(files, about, path)
+    problems = [each for each in found_names if each.weight is Weight.ERROR]
     found = {}
     for sample in _sent(files):
         kind, place = type(sample), _place(path, sample)
@@ -82,28 +81,21 @@ def wordings(
             _try(found[kind], facts(sample, about))
         except TemplateFailed as error:
             problems += [
-                Problem(_join(place, each.key), str(each)) for each in error.each
+                Problem(each.key, str(each)).below(place) for each in error.each
             ]
     if problems:
         raise ConfigError(problems)
     return found
 
 
-@frozen
-class Remark:
-    """Something about a template; an error, or worth a warning."""
-
-    problem: Problem
-    is_error: bool
-
-
 def proofread(
     files: Mapping[type, str | MessageFiles | None], about: Circumstances, path: str
-) -> Iterator[Remark]:
+) -> Iterator[Problem]:
     """
     Look for names in templates that nothing is put in for.
 
     :param files: As for :func:`wordings`, like ``path``.
+    :return: An error for what is no doubt a mistake; else a warning.
     """
     known = {type(each): set(facts(each, about)) for each in _SAMPLES}
     anywhere = set[str]().union(*known.values(), JINJA_NAMES)
@@ -111,8 +103,7 @@ def proofread(
         is_open = isinstance(sample, InviteNotice)
         names = Names(known[type(sample)], anywhere, is_open)
         for flaw in flaws(files[type(sample)], names):
-            key = _join(_place(path, sample), flaw.key)
-            yield Remark(Problem(key, flaw.text), flaw.is_error)
+            yield flaw.below(_place(path, sample))
 
 
 def _sent(files: Mapping[type, Any]) -> Iterator[Notice]:
@@ -121,10 +112,6 @@ def _sent(files: Mapping[type, Any]) -> Iterator[Notice]:
 
 def _place(path: str, sample: Notice) -> str:
     return f"{path}.{KEYS[type(sample)]}"
-
-
-def _join(path: str, key: str) -> str:
-    return ".".join(filter(None, (path, key)))
 
 
 def _wording(medium: str, name: str, files: str | MessageFiles | None) -> Wording:

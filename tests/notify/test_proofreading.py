@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mxisd.errors import ConfigError
+from mxisd.errors import ConfigError, Weight
 from mxisd.model.messages import MessageFiles
 from mxisd.model.notices import (
     InviteNotice,
@@ -36,7 +36,7 @@ class ProofreadingTests(SynchronousTestCase):
     def remarks(self, kind: type, files: Any) -> "list[tuple[str, str, bool]]":
         """Key and text of each remark, and whether it is an error."""
         return [
-            (each.problem.path, each.problem.text, each.is_error)
+            (each.path, each.text, each.weight is Weight.ERROR)
             for each in proofread({kind: files}, ABOUT, PATH)
         ]
 
