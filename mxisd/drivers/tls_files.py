@@ -21,13 +21,11 @@ from mxisd.errors import ConfigError, Problem
 
 T = TypeVar("T")
 
-
 WANTED = {
     "caFile": "there are no certificates in it, in PEM",
     "certificateFile": "there is no certificate in it, in PEM",
     "keyFile": "there is no key in it, in PEM and without a password",
 }
-
 
 EXPIRED = "has expired"
 NO_PAIR = "is not the key of certificateFile"
@@ -78,8 +76,7 @@ class TlsFiles:
         :raise ConfigError: With every file that cannot be used.
         """
         problems = [
-            Problem(".".join(filter(None, (section, each.key))), each.problem)
-            for each in self._flaws()
+            Problem(each.key, each.problem).below(section) for each in self._flaws()
         ]
         if problems:
             raise ConfigError(problems)
@@ -115,7 +112,7 @@ class TlsFiles:
             except UnusableFile as error:
                 found.append(error)
         yield from found
-        if not found and not self._is_pair:
+        if not found and not _are_pair(self._key(), self._chain()):
             yield UnusableFile("keyFile", NO_PAIR)
 
     def _trusted(self) -> Sequence[X509]:
@@ -132,11 +129,6 @@ class TlsFiles:
             return None
         return _read("keyFile", self.key_file, _key)
 
-    @property
-    def _is_pair(self) -> bool:
-        chain, key = self._chain(), self._key()
-        return not chain or bool(key.public_key() == chain[0].public_key())
-
     def _certificate(self) -> dict[str, Any]:
         chain, key = self._chain(), self._key()
         if not chain:
@@ -144,7 +136,7 @@ class TlsFiles:
         own, *others = [X509.from_cryptography(each) for each in chain]
         if own.has_expired():
             raise UnusableFile("certificateFile", EXPIRED)
-        if not self._is_pair:
+        if not _are_pair(key, chain):
             raise UnusableFile("keyFile", NO_PAIR)
         return {
             "certificate": own,
@@ -180,6 +172,10 @@ def _read(key: str, name: str, parse: Callable[[bytes], T]) -> T:
     except (OSError, ValueError, TypeError) as error:  # TypeError: an encrypted key
         reason = error.strerror if isinstance(error, OSError) else WANTED[key]
         raise UnusableFile(key, f"cannot be read: {name}: {reason}") from error
+
+
+def _are_pair(key: Any, chain: Sequence[x509.Certificate]) -> bool:
+    return not chain or bool(key.public_key() == chain[0].public_key())
 
 
 def _certificates(pem: bytes) -> Sequence[x509.Certificate]:
