@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +23,7 @@ from mxisd.assembly.survey import survey
 from mxisd.config.dump import dump
 from mxisd.config.loader import Loaded, load
 from mxisd.config.sections import Config
+from mxisd.config.stores import store_at
 from mxisd.errors import ConfigError, Problem, RecordsUnavailable, Weight
 from mxisd.interfaces import IStoreFactory
 from mxisd.logs import (
@@ -64,7 +65,7 @@ class Options(usage.Options):
     ]
 
     parts: Parts
-    place: "_Place"
+    file: "_File"
 
     def opt_version(self) -> NoReturn:
         """Print the version, and exit."""
@@ -76,8 +77,8 @@ class Options(usage.Options):
         path = self["config"] or _default_file()
         factories = find_factories(_tell)
         loaded = _load(path, factories)
-        self.place = _Place(path, loaded)
-        self.place.warn(loaded.warnings)
+        self.file = _File(path, loaded)
+        self.file.warn(loaded.warnings)
         if self["dump-config"]:
             print(dump(loaded.config), end="")
             raise SystemExit(0)
@@ -88,7 +89,7 @@ class Options(usage.Options):
         from twisted.internet import reactor  # noqa: PLC0415
 
         found = survey(loaded.config, factories, reactor)
-        self.place.refuse_if(found.problems)
+        self.file.refuse_if(found.problems)
         for each in found.warnings:
             log.warn("{key}: {problem}", key=each.path, problem=each.text)
         self.parts = found.parts
@@ -104,11 +105,11 @@ class Options(usage.Options):
         becomes_another = self.parent is not None and self.parent["uid"] is not None
         if os.geteuid() == ROOT and not becomes_another:
             logged.append(AS_ROOT)
-        self.place.warn([*found.warnings, *(Problem("", text) for text in logged)])
-        self.place.refuse_if(found.problems)
+        self.file.warn([*found.warnings, *(Problem("", text) for text in logged)])
+        self.file.refuse_if(found.problems)
         if self["connect"]:
-            _connect(self.place, config, factories)
-        print(f"{self.place.path}: good")
+            _connect(self.file, config, factories)
+        print(f"{self.file.path}: good")
         raise SystemExit(0)
 
 
@@ -130,9 +131,9 @@ def makeService(options: Options) -> IService:
     try:
         server = assemble(options.parts)
     except ConfigError as error:
-        options.place.refuse(error.problems)
+        options.file.refuse(error.problems)
     except RecordsUnavailable as error:
-        options.place.refuse([Problem("storage", str(error))])
+        options.file.refuse([Problem("storage", str(error))])
     if options.parent is not None and "logfile" in options.parent:
         _join(root, options.parts.config, options.parent, reactor)
     UserService().setServiceParent(root)
@@ -199,7 +200,7 @@ def _load(path: str, factories: Mapping[str, IStoreFactory]) -> Loaded:
 
 
 @frozen
-class _Place:
+class _File:
     """
     The configuration file, for whoever has something to say about it.
 
@@ -228,16 +229,16 @@ class _Place:
         for each in found:
             if each.weight is Weight.NOTE:
                 print(f"{self.path}: {each.path}: {each.text}")
-        self.refuse_if(errors_in(found))
+        self.refuse_if(_errors_in(found))
 
 
-def errors_in(found: Sequence[Problem]) -> list[Problem]:
+def _errors_in(found: Sequence[Problem]) -> list[Problem]:
     """What does not work."""
     return [each for each in found if each.weight is Weight.ERROR]
 
 
 def _connect(
-    place: _Place, config: Config, factories: Mapping[str, IStoreFactory]
+    file: _File, config: Config, factories: Mapping[str, IStoreFactory]
 ) -> None:
     from twisted.internet import reactor  # noqa: PLC0415
 
@@ -246,7 +247,7 @@ def _connect(
     async def ask() -> None:
         try:
             of_stores = await problems_of_stores(config, factories, reactor)
-            wrong = {e.path.split(".")[0] for e in errors_in(of_stores)}
+            wrong = _stores_with(_errors_in(of_stores), config)
             counts = await counts_of_stores(config, factories, reactor, wrong)
             of_senders = await problems_of_senders(config, reactor)
             found = [*of_stores, *counts, *of_senders]
@@ -264,8 +265,13 @@ def _connect(
     reactor.callWhenRunning(run)
     reactor.run()
     if not outcome:
-        place.refuse([])
-    place.judge(outcome[0])
+        file.refuse([])
+    file.judge(outcome[0])
+
+
+def _stores_with(problems: Sequence[Problem], config: Config) -> Set[str]:
+    found = (store_at(each.path, config.stores) for each in problems)
+    return {each.name for each in found if each is not None}
 
 
 async def _public_problems(config: Config, reactor: Any) -> Sequence[Problem]:

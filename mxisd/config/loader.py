@@ -12,7 +12,7 @@ from mxisd.config import senders
 from mxisd.config.document import Document, Sources, parse
 from mxisd.config.lookups import HashingSection
 from mxisd.config.sections import Config, StoreEntry
-from mxisd.config.stores import DeclaredStore, classic, doubles, listed
+from mxisd.config.stores import DeclaredStore, classic, doubles, listed, store_at
 from mxisd.config.structure import read
 from mxisd.config.upcoming import UPCOMING, Settled, postponed, settle
 from mxisd.errors import ConfigError, Problem
@@ -41,11 +41,10 @@ class Loaded:
         line = self.document.line_of(path)
         if line is not None:
             return line
-        # What stores tell of themselves begins with their names.
-        for entry in self.config.stores:
-            if path == entry.name or path.startswith(f"{entry.name}."):
-                return self.document.line_of(entry.path + path[len(entry.name) :])
-        return None
+        entry = store_at(path, self.config.stores)
+        if entry is None:
+            return None
+        return self.document.line_of(entry.path + path[len(entry.name) :])
 
 
 def load(

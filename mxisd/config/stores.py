@@ -1,7 +1,7 @@
 """The stores of a configuration: ``stores:`` and the classic sections."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -212,6 +212,16 @@ def doubles(stores: Sequence[DeclaredStore]) -> Iterator[Problem]:
         if other is not store:
             text = f"is called {store.name}, like {other.path}; give one another name:"
             yield Problem(store.path, text)
+
+
+def store_at(path: str, stores: Iterable[StoreEntry]) -> StoreEntry | None:
+    """
+    The store that a path begins with, as in what stores tell of themselves.
+
+    Names may have dots in them, so the longest name is right.
+    """
+    found = [each for each in stores if f"{path}.".startswith(f"{each.name}.")]
+    return max(found, key=lambda each: len(each.name), default=None)
 
 
 def _core() -> list[str]:

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mxisd.config.dump import dump
 from mxisd.config.loader import load
 from mxisd.config.sections import LogLevel
+from mxisd.config.stores import store_at
 from mxisd.config.upcoming import UPCOMING
 from mxisd.errors import ConfigError, Problem
 from mxisd.model.secret import Secret
@@ -39,6 +40,29 @@ def names(text: str, **factories: Any) -> list[str]:
 
 class LaterTests(SynchronousTestCase):
     """What is found out when the configuration is good."""
+
+    def test_names_with_dots(self) -> None:
+        """Of two stores, the one with the longer name is meant."""
+        found = loaded(
+            FOUNDATION + "stores:\n- type: memory\n  name: staff\n- type: memory\n"
+            "  name: staff.example\n"
+        )
+        stores = found.config.stores
+        for path, name in (
+            ("staff", "staff"),
+            ("staff.identity", "staff"),
+            ("staff.example", "staff.example"),
+            ("staff.example.identity", "staff.example"),
+            ("staff2.identity", None),
+        ):
+            entry = store_at(path, stores)
+            self.assertEqual(entry and entry.name, name, path)
+        (first, second) = (
+            found.in_order([Problem(path, "is wrong")])[0].line
+            for path in ("staff.identity", "staff.example.identity")
+        )
+        assert first is not None
+        self.assertEqual(second, first + 2)
 
     def test_lines(self) -> None:
         """By keys, and by the names that stores have; in the order of the file."""
