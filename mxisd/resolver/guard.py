@@ -46,7 +46,7 @@ SILENCE = 3600.0
 """Seconds between two log lines about the same bad habit of a store."""
 
 LISTING = "lookups by hash"
-EVERYTHING = "everything"
+ALL_PARTS = "all parts"
 
 
 def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
@@ -296,11 +296,10 @@ class Guard:
     def _note_misconfigured(self, part: str, error: Misconfigured) -> None:
         if error.is_whole:
             # It does answer: that it does not let us in.
-            part, self.is_answering = EVERYTHING, True
+            part, self.is_answering = ALL_PARTS, True
         if str(self._misconfigured.get(part)) != str(error):
             log.error(
-                "Store {store} cannot do its part in {part} as it is configured: "
-                "{reason}",
+                "Store {store}: {part} fail, as it is configured: {reason}",
                 store=self.name,
                 part=part,
                 reason=reason_of(error),
@@ -308,11 +307,9 @@ class Guard:
         self._misconfigured[part] = error
 
     def _note_mended(self, part: str) -> None:
-        for each in (part, EVERYTHING):
+        for each in (part, ALL_PARTS):
             if self._misconfigured.pop(each, None) is not None:
-                log.info(
-                    "Store {store} does its part in {part}", store=self.name, part=each
-                )
+                log.info("Store {store}: {part} work again", store=self.name, part=each)
 
     def _is_news(self, habit: str) -> bool:
         now = self._clock.seconds()

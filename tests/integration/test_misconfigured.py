@@ -76,10 +76,10 @@ class MisconfiguredTests(SynchronousTestCase):
         wait_until(lambda: self.states(server) == expected, str(expected))
         log = server.log.read_text()
         for name in ("staff", "gone", "files"):
-            lines = [e for e in log.splitlines() if f"Store {name} " in e]
+            lines = [e for e in log.splitlines() if f"Store {name}: " in e]
             self.assertEqual(len(lines), 1, lines)
             self.assertIn("#error]", lines[0])
-            self.assertIn("in everything", lines[0])
+            self.assertIn(": all parts fail, as it is configured: ", lines[0])
         self.assertIn("the server refuses this password", log)
         self.assertNotIn("wr0ng", log)
         (line,) = [e for e in log.splitlines() if "Store down " in e]

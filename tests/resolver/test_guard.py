@@ -442,7 +442,7 @@ class MisconfiguredTests(GuardTestCase):
         self.assertEqual(self.guard.misconfigured, ["connection.bindPassword"])
         (event,) = self.warnings()[told:]
         self.assertEqual(event["log_level"], LogLevel.error)
-        self.assertIn("everything", formatEvent(event))
+        self.assertIn("all parts", formatEvent(event))
         self.successResultOf(self.lookup(KnownPeople({})))
         self.assertEqual(self.guard.misconfigured, [])
 
