@@ -230,6 +230,17 @@ class ScriptedTests(TestCase):
             text = await self.refused({command: spam}, means)
             self.assertIn("(554 5.7.1 spam for …)", text)
 
+    async def test_a_message_that_is_not_asked_for(self) -> None:
+        """Who answers DATA with success has not had the message: it is not sent."""
+        text = await self.refused({b"DATA": b"250 fine"}, MessageNotSent)
+        self.assertIn("refused the message (250 fine)", text)
+
+    async def test_answers_to_nothing(self) -> None:
+        """Of whoever answers more than was asked, no mail is taken for sent."""
+        endless = b"\r\n".join([b"250 fine"] * 99)
+        text = await self.refused({b"MAIL": endless}, MessageNotSent)
+        self.assertIn("refused the message (250 fine)", text)
+
     async def test_a_server_that_knows_no_measure(self) -> None:
         """Of a long answer the beginning is told; one without end is none."""
         text = await self.refused({b"RCPT": b"550 " + b"long words " * 999})

@@ -20,7 +20,7 @@ from mxisd.errors import MessageNotSent, MessageRefused, SenderUnavailable
 GOODBYE_SECONDS = 2.0
 """Nobody waits longer for the answer to a goodbye."""
 
-CLOSING, LOGIN_REQUIRED = 421, 530
+GO_ON, CLOSING, LOGIN_REQUIRED = 354, 421, 530
 
 
 @frozen
@@ -105,8 +105,10 @@ class _Visit:
         if not reply.is_good:
             raise _refusal("the server refused the recipient", talk, reply)
         reply = await talk.ask(b"DATA")
-        if reply.code == 354:
-            reply = await talk.ask(dotted(letter.mail))
+        if reply.code != GO_ON:
+            # Success is none here, either: nothing was handed over yet.
+            raise _refusal("the server refused the message", talk, reply)
+        reply = await talk.ask(dotted(letter.mail))
         if not reply.is_good:
             raise _refusal("the server refused the message", talk, reply)
 
