@@ -3,12 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from attrs import evolve, frozen
-from twisted.web.http_headers import Headers
+from attrs import frozen
 
 from mxisd.features.invite_links import CODE_LENGTH, InviteLinks
 from mxisd.web.exchange import Call, Reply
-from mxisd.web.languages import languages_of
 from mxisd.web.pages import DISCRETION, EMPTY_PAGE, HTML_TYPE, Pages
 
 _CODE = re.compile(f"[0-9A-Za-z]{{{CODE_LENGTH}}}")
@@ -33,12 +31,6 @@ class InviteLinkEndpoints:
         """
         location = self.links.follow(_code(call.query)).encode("ascii")
         return Reply(303, b"", HTML_TYPE, (*DISCRETION, (b"Location", location)))
-
-    def show_failure(self, error: Exception, reply: Reply, headers: Headers) -> Reply:
-        """Show a page instead of JSON, with the same status."""
-        languages = languages_of(headers)
-        page = self.pages.uninvited(languages, reply.status, error)
-        return evolve(page, headers=(*page.headers, *reply.headers))
 
 
 def _code(query: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from mxisd.web.exchange import Call, Endpoint, Reply
 from mxisd.web.identity import AccountEndpoints, KeyEndpoints, LookupEndpoints
 from mxisd.web.invitations import InvitationEndpoints
 from mxisd.web.invite_links import InviteLinkEndpoints
+from mxisd.web.languages import languages_of
 from mxisd.web.operations import OperationsEndpoints
 from mxisd.web.validation import CONFIRM, ValidationEndpoints
 
@@ -34,6 +35,9 @@ OPEN_TO_ADDRESSES = (Auth.INBOUND, Auth.INTERNAL, Auth.OPERATOR)
 SMALL = 64 * 1024
 LARGE = 1024 * 1024  # ten thousand addresses, in the clear
 
+
+Page = Callable[[Sequence[str], int, Exception], Reply]
+"""Takes the languages that somebody reads, the status, and the failure."""
 
 Shows = Callable[[Exception, Reply, Headers], Reply]
 """Takes a failure, the reply that a client would get, and the request's headers."""
@@ -83,8 +87,13 @@ def write(
     return Route(method, template, auth, limit_bytes, endpoint, writes=True)
 
 
-def for_people(route: Route, shows: Shows) -> Route:
+def for_people(route: Route, page: Page) -> Route:
     """The same for somebody at a browser, to whom JSON says nothing."""
+
+    def shows(error: Exception, reply: Reply, headers: Headers) -> Reply:
+        shown = page(languages_of(headers), reply.status, error)
+        return evolve(shown, headers=(*shown.headers, *reply.headers))
+
     return evolve(route, shows=shows)
 
 
@@ -158,7 +167,7 @@ def _service(to: Endpoints, versions: Reply) -> Sequence[Route]:
 def _invite_links(to: InviteLinkEndpoints) -> Sequence[Route]:
     # Their codes are secrets. They stand in the query string, which no log has.
     return [
-        for_people(route, to.show_failure)
+        for_people(route, to.pages.uninvited)
         for route in (
             read("HEAD", INVITE, Auth.NONE, SMALL, to.look),
             read("GET", INVITE, Auth.NONE, SMALL, to.open_link),
@@ -223,7 +232,7 @@ def _validation(
         write("POST", f"{place}/requestToken", sending, SMALL, to.request_token),
         write("POST", submit, auth, SMALL, to.submit_token),
         *(
-            for_people(route, to.show_failure)
+            for_people(route, to.pages.failure)
             for route in (
                 read("HEAD", submit, Auth.NONE, SMALL, to.look),
                 write("GET", submit, Auth.NONE, SMALL, to.open_link),

@@ -4,8 +4,7 @@ The endpoints of validation sessions, of today and of v1.
 Source: Identity Service API v1.19; r0.3.0 for v1.
 """
 
-from attrs import evolve, frozen
-from twisted.web.http_headers import Headers
+from attrs import frozen
 
 from mxisd.features.validation import TokenRequest, Validation
 from mxisd.model.next_links import with_sid
@@ -81,12 +80,6 @@ class ValidationEndpoints:
         """Take a token back from somebody who pressed the button."""
         given = messages.submission(messages.parameters(call, takes_query=True))
         return self._thanks(await self._submit(given, call), call, 303)
-
-    def show_failure(self, error: Exception, reply: Reply, headers: Headers) -> Reply:
-        """A page instead of what a client would get, whatever went wrong."""
-        languages = languages_of(headers)
-        page = self.pages.failure(languages, reply.status, error)
-        return evolve(page, headers=(*page.headers, *reply.headers))
 
     async def _submit(self, given: TokenSubmission, call: Call) -> ValidationSession:
         key, medium = given.key, call.variables["medium"]
