@@ -1,11 +1,14 @@
 """What is told of an exception of a store, which may be somebody else's code."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from twisted.python.reflect import safe_str
 
 from mxisd.errors import Misconfigured, StoreUnavailable, Unavailable
+
+T = TypeVar("T")
 
 REASON_LENGTH = 300
 
@@ -29,6 +32,21 @@ class Broken(StoreUnavailable):
         super().__init__(type(error).__name__)
         self.kind = f"{type(error).__module__}.{type(error).__qualname__}"
         self.trace = _trace(error)
+
+
+async def noting_bugs(work: Callable[[], Awaitable[T]], found: list[Broken]) -> T:
+    """
+    Do a store's work, whose exceptions go on as they are.
+
+    :param found: Gets what is no outage: later, its traceback is gone.
+    """
+    try:
+        return await work()
+    except Unavailable:
+        raise
+    except BaseException as error:
+        found.append(Broken(error))
+        raise
 
 
 def _trace(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from mxisd.errors import (
 from mxisd.interfaces import Put
 from mxisd.portions import Portions
 from mxisd.ports import IAnswering
-from mxisd.resolver.broken import Broken, reason_of, unavailable
+from mxisd.resolver.broken import Broken, noting_bugs, reason_of, unavailable
 from mxisd.resolver.intake import Intake
 from mxisd.waiting import in_time
 
@@ -59,16 +59,6 @@ def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
     """
     broken: list[Broken] = []
 
-    async def run() -> T:
-        try:
-            return await work()
-        except Unavailable:
-            raise
-        except BaseException as error:
-            # Later, its traceback is gone.
-            broken.append(Broken(error))
-            raise
-
     def leave(answer: "Deferred[T]") -> None:
         answer.errback(CancelledError())
         running.cancel()
@@ -84,7 +74,7 @@ def apart(work: Callable[[], Awaitable[T]]) -> "Deferred[T]":
             answer.errback(error)
 
     answer: Deferred[T] = Deferred(leave)
-    running = Deferred.fromCoroutine(run())
+    running = Deferred.fromCoroutine(noting_bugs(work, broken))
     running.addCallbacks(answered, failed)
     return answer
 
