@@ -1,7 +1,7 @@
 """How many people each store lists: for an operator who has just configured it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from attrs import define, field
@@ -9,6 +9,7 @@ from attrs import define, field
 from mxisd.assembly.stores import build_stores, stop
 from mxisd.config.sections import Config
 from mxisd.errors import DeadlineExceeded, Misconfigured, Problem, Unavailable, Weight
+from mxisd.features.hash_sources import NOBODY, counts
 from mxisd.interfaces import IAssociationSource, IStoreFactory
 from mxisd.model.identifiers import UserId
 from mxisd.model.threepids import ThreePid
@@ -51,10 +52,8 @@ class _Headcount:
         self.users.update(user_id for _, user_id in batch)
         self.by_medium.update(threepid.medium for threepid, _ in batch)
 
-    def words(self) -> Iterator[str]:
-        """The counts, for people."""
-        yield f"lists {len(self.users)} people"
-        yield from (f"{n} {medium}" for medium, n in sorted(self.by_medium.items()))
+    def __str__(self) -> str:
+        return ", ".join([f"lists {len(self.users)} people", *counts(self.by_medium)])
 
 
 async def _counted(name: str, source: IAssociationSource, reactor: Any) -> Problem:
@@ -62,13 +61,12 @@ async def _counted(name: str, source: IAssociationSource, reactor: Any) -> Probl
     try:
         await in_time(apart(lambda: source.associations(count.put)), PATIENCE, reactor)
     except DeadlineExceeded:
-        text = f"{', '.join(count.words())}, and more: {PATIENCE:g} s were not enough"
+        text = f"{count}, and more: {PATIENCE:g} s were not enough"
         return Problem(name, text, weight=Weight.NOTE)
     except Misconfigured as error:
         return error.as_problem.below(name)
     except Unavailable as error:
         return Problem(name, f"could not be listed: {error}")
     if not count.users:
-        text = "lists nobody, so that nobody there is found by hash"
-        return Problem(name, text, weight=Weight.WARNING)
-    return Problem(name, ", ".join(count.words()), weight=Weight.NOTE)
+        return Problem(name, f"lists {NOBODY}", weight=Weight.WARNING)
+    return Problem(name, str(count), weight=Weight.NOTE)

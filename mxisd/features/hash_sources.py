@@ -117,17 +117,23 @@ class Sources:
         return tell
 
 
+NOBODY = "nobody, so that nobody there is found by hash"
+
+
+def counts(by_medium: Mapping[str, int]) -> Sequence[str]:
+    """How many 3PIDs there are of each medium, for people."""
+    return [f"{count} {medium}" for medium, count in sorted(by_medium.items())]
+
+
 def _log_counts(name: str, by_medium: Counter[str]) -> None:
     if not by_medium:
-        log.warn(
-            "{store} listed nobody, so that nobody there is found by hash", store=name
-        )
+        log.warn("{store} listed {nobody}", store=name, nobody=NOBODY)
         return
     log.info(
         "{store} listed {count} 3PIDs: {by_medium}",
         store=name,
         count=by_medium.total(),
-        by_medium=", ".join(f"{n} {medium}" for medium, n in sorted(by_medium.items())),
+        by_medium=", ".join(counts(by_medium)),
     )
 
 
