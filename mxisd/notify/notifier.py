@@ -97,7 +97,8 @@ class Notifier:
         try:
             await in_time(_carried(channel.sender, message), SECONDS, self.reactor)
         except DeadlineExceeded as error:
-            raise MessageNotSent(str(error)) from error
+            text = f"the sender of {notice.threepid.medium}: {error}"
+            raise SenderUnavailable(text) from error
 
     def _message(
         self, notice: Notice, about: Circumstances, wording: Wording
