@@ -4,7 +4,7 @@ Where the server writes and listens: looked at before, and left as it is.
 Each look gives what is worth a warning.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from twisted.internet.error import CannotListenError
@@ -19,12 +19,12 @@ from mxisd.web.access_log import STANDARD_OUTPUT
 
 DATABASE = "storage.provider.sqlite.database"
 
-Look = Callable[[Config], Iterator[Problem]]
+Look = Callable[[Config], Iterable[Problem]]
 
 
-def _keys(config: Config) -> Iterator[Problem]:
+def _keys(config: Config) -> Iterable[Problem]:
     look_at_key_store(config.key.path)
-    yield from ()
+    return ()
 
 
 def _records(config: Config) -> Iterator[Problem]:
@@ -40,16 +40,16 @@ def _hashes(config: Config) -> Iterator[Problem]:
         yield from _told("hashing.directory", look_at_hash_folder(folder))
 
 
-def _access_log(config: Config) -> Iterator[Problem]:
+def _access_log(config: Config) -> Iterable[Problem]:
     path = config.logging.access
     if path not in ("", STANDARD_OUTPUT):
         obstacle = file_obstacle(Path(path).absolute())
         if obstacle is not None:
             raise ConfigError.at("logging.access", f"cannot be written: {obstacle}")
-    yield from ()
+    return ()
 
 
-def _address(config: Config) -> Iterator[Problem]:
+def _address(config: Config) -> Iterable[Problem]:
     # Whether the port is free only the start can tell: mostly a server has it that is
     # about to be replaced.
     try:
@@ -58,7 +58,7 @@ def _address(config: Config) -> Iterator[Problem]:
         reason = getattr(error.socketError, "strerror", None) or error.socketError
         text = f"is no address to listen on: {reason}"
         raise ConfigError.at("server.hostname", text) from error
-    yield from ()
+    return ()
 
 
 LOOKS: tuple[Look, ...] = (_keys, _records, _hashes, _access_log, _address)

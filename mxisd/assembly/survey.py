@@ -15,7 +15,7 @@ from mxisd.assembly.base import clients
 from mxisd.assembly.messages import doubtful_names, make_notifier
 from mxisd.assembly.pages import own_pages
 from mxisd.assembly.parts import Parts
-from mxisd.assembly.places import LOOKS
+from mxisd.assembly.places import LOOKS, Look
 from mxisd.assembly.reaching import Reaching, make_reaching
 from mxisd.assembly.stores import build_store
 from mxisd.config.sections import Config, StoreEntry
@@ -63,9 +63,13 @@ def survey(
     parts = making.parts()
     warnings: list[Problem] = []
     for look in (doubtful_names, *LOOKS):
-        warnings += looking.attempt(partial(list, look(config))) or ()
+        warnings += looking.attempt(partial(_seen, look, config)) or ()
     problems = [*making.attempts.problems, *looking.problems]
     return Survey(problems, warnings, None if problems else parts)
+
+
+def _seen(look: Look, config: Config) -> list[Problem]:
+    return list(look(config))
 
 
 @define(eq=False)
