@@ -25,6 +25,7 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 PLACEHOLDERS = ("ADDRESS", "NUMBER", "TEXT", "SUBJECT", "FROM_ADDRESS", "FROM_NAME")
+RECIPIENT, TEXT = ("NUMBER", "ADDRESS"), ("TEXT",)
 
 
 class Method(Enum):
@@ -125,7 +126,20 @@ def parse(section: ISection) -> GatewaySettings:
         raise ConfigError.at("body", "has no effect with method: GET")
     if settings.body and settings.format is Format.JSON:
         _check_json(settings.body)
+    _check_told(settings)
     return settings
+
+
+def _check_told(settings: GatewaySettings) -> None:
+    """Nobody notices that a gateway takes requests with nothing in them."""
+    is_get = settings.method is Method.GET
+    key, places = ("url", "it") if is_get else ("body", "it, or into url")
+    told = {*names_in(settings.url.value), *names_in(settings.body)}
+    for names, what in ((RECIPIENT, "whom a message is for"), (TEXT, "what it says")):
+        if told.isdisjoint(names):
+            wanted = " or ".join(f"%{name}%" for name in names)
+            text = f"never tells the gateway {what}: put {wanted} into {places}"
+            raise ConfigError.at(key, text)
 
 
 def build(settings: GatewaySettings, tools: Tools) -> IMessageSender:

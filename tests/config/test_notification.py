@@ -155,7 +155,8 @@ class ChannelTests(SynchronousTestCase):
         """A mail by SendGrid with templates of mxisd's kind; texts by a gateway."""
         email = {**EMAIL, "connector": "sendgrid"}
         email["connectors"] = {"sendgrid": {"key": "SG.hush"}}
-        http = {"http": {"url": "https://gateway.example.org/?to=%NUMBER%"}}
+        url = "https://gateway.example.org/?to=%NUMBER%&text=%TEXT%"
+        http = {"http": {"url": url}}
         phone = {"connector": "http", "connectors": http}
         found = config(email=email, msisdn=phone, xmpp=phone)
         self.assertEqual(channel("email", found).sender.sender_type, "sendgrid")
@@ -229,7 +230,8 @@ class DumpTests(SynchronousTestCase):
     def test_secrets_are_masked(self) -> None:
         """Everything is shown but them, and what is shown loads again."""
         smtp = {"smtp": {"host": "h", "login": "me", "password": "hush"}}
-        http = {"url": "https://x.example/?key=hush", "headers": {"X-Key": "hush"}}
+        url = "https://x.example/?key=hush&to=%NUMBER%&text=%TEXT%"
+        http = {"url": url, "headers": {"X-Key": "hush"}}
         phone = {"connector": "http", "connectors": {"http": http}}
         found = config(SENDGRID, email={**EMAIL, "connectors": smtp}, msisdn=phone)
         dumped = dump(found)

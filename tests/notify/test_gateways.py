@@ -118,7 +118,9 @@ class AnyGatewayTests(GatewayTestCase):
     """What may happen to any of them."""
 
     api = gateway
-    good = {"url": "https://gateway.example.net/send"}  # noqa: RUF012
+    good = {  # noqa: RUF012
+        "url": "https://gateway.example.net/send?to=%NUMBER%&text=%TEXT%"
+    }
     message = SMS
 
     def test_errors(self) -> None:
@@ -157,13 +159,14 @@ class AnyGatewayTests(GatewayTestCase):
     def test_tried(self) -> None:
         """Any answer of the host is one; what the operator wrote is not asked for."""
         self.gateway.status = 405
-        self.assertEqual(self.tried(url="https://gateway.example.net/send?t=x"), [])
+        self.assertEqual(self.tried(), [])
         (asked,) = self.gateway.asked
         self.assertEqual((asked.path, asked.query), ("/", ""))
         self.assertNotIn("x-api-key", asked.headers)
         tools = evolve(self.gateway.tools, http=Broken(ConnectionRefusedError()))
         self.assertEqual(self.tried(tools), ["url"])
-        self.assertEqual(self.tried(tools, url="https://%NUMBER%.example.net/"), [])
+        url = "https://%NUMBER%.example.net/%TEXT%"
+        self.assertEqual(self.tried(tools, url=url), [])
 
     def test_nobody_there(self) -> None:
         """Nothing of the request is told."""
@@ -429,7 +432,9 @@ class HttpGatewayTests(GatewayTestCase):
 
     def test_get(self) -> None:
         """No body, and no type of one."""
-        asked = self.send(method="GET", body="", login="me", password="swordfish")
+        url = "https://gateway.example.net/%NUMBER%?text=%TEXT%"
+        login: dict[str, Any] = {"login": "me", "password": "swordfish"}
+        asked = self.send(method="GET", url=url, body="", **login)
         self.assertEqual((asked.method, asked.body), ("GET", b""))
         self.assertNotIn("content-type", asked.headers)
         self.assertEqual(asked.headers["authorization"], "Basic bWU6c3dvcmRmaXNo")
@@ -463,6 +468,19 @@ class HttpGatewayTests(GatewayTestCase):
             ({"body": '{"to": "%NUMBER%", "text": "%TXT%"}'}, "body"),
         ):
             self.assertEqual(self.problems(**section), [path])
+
+    def test_whom_and_what_the_gateway_is_told(self) -> None:
+        """Without either, people would wait for messages that say nothing."""
+        nowhere = "https://gateway.example.net/"
+        for section, path in (
+            ({"body": ""}, "body"),
+            ({"format": "form", "body": "to=%NUMBER%"}, "body"),
+            ({"url": nowhere, "body": '{"text": "%TEXT%"}'}, "body"),
+            ({"url": nowhere, "body": ""}, "body"),
+            ({"method": "GET", "body": ""}, "url"),
+        ):
+            self.assertEqual(self.problems(**section), [path])
+        self.send(url=nowhere, format="form", body="to=%ADDRESS%&text=%TEXT%")
 
     def test_what_only_looks_like_a_placeholder(self) -> None:
         """Escapes of URLs, for one, stay as they are."""
