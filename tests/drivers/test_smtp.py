@@ -275,7 +275,7 @@ class ScriptedTests(TestCase):
         for command in (b"", b"EHLO", b"RCPT", b"."):
             means = MessageNotSent if command in (b"RCPT", b".") else SenderUnavailable
             text = await self.refused({command: SILENCE}, means, seconds=0.5)
-            self.assertIn("not done within 0.5 s", text)
+            self.assertIn(" within 0.5 s", text)
 
     async def test_a_server_that_hangs_up(self) -> None:
         """Wherever it does."""
@@ -293,7 +293,23 @@ class ScriptedTests(TestCase):
         )
         with self.assertRaises(MailFailed) as caught:
             await send_mail(reactor, server, ALICE, BOB, MAIL)
-        self.assertIn("no connection", str(caught.exception))
+        self.assertEqual(str(caught.exception), "no connection (Connection refused)")
+
+    async def test_tls_too_early(self) -> None:
+        """A port for STARTTLS, and ``tls: 3``."""
+        with self.assertRaises(MailFailed) as caught:
+            await self.sent({}, encryption=Encryption.FROM_THE_START)
+        self.assertEqual(caught.exception.key, "tls")
+        self.assertIn("spoke plain text", str(caught.exception))
+        self.assertIn("tls: 2", str(caught.exception))
+
+    async def test_tls_too_late(self) -> None:
+        """A port where TLS is first waits for us; perhaps it is one."""
+        text = await self.refused({b"": SILENCE}, seconds=0.5)
+        self.assertIn("no greeting", text)
+        self.assertIn("tls: 3", text)
+        text = await self.refused({b"EHLO": SILENCE}, seconds=0.5)
+        self.assertNotIn("tls: 3", text)
 
     async def test_starttls_that_is_not_offered(self) -> None:
         """It is an error where it is required, and nothing of the message is told."""

@@ -19,6 +19,7 @@ from twisted.web.client import (
 from twisted.web.error import SchemeNotSupported
 
 from mxisd.drivers.dns import DnsCrowded, DnsFailed
+from mxisd.drivers.explanations import no_connection, tls_failed, tls_reason
 from mxisd.drivers.tls import CertificateRefused
 from mxisd.errors import Unavailable
 
@@ -99,17 +100,9 @@ def _why_not_connected(error: BaseException) -> str | None:
         case ConnectTimeout():
             return "no connection in time"
         case ConnectError():
-            return f"no connection ({error.osError or type(error).__name__})"
+            return no_connection(error)
         case CertificateRefused():
             return f"TLS: {error}"
         case SSL.Error():
-            return f"TLS: {_tls_reason(error)}"
+            return f"TLS: {tls_failed(tls_reason(error)) or 'the connection broke'}"
     return None
-
-
-def _tls_reason(error: SSL.Error) -> str:
-    """OpenSSL's own words, such as "certificate verify failed"."""
-    queue = error.args[0] if error.args else ()
-    if isinstance(queue, list) and queue:
-        return str(queue[-1][-1])
-    return "the connection broke"

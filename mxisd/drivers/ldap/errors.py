@@ -4,6 +4,7 @@ from ldaptor.protocols.ldap import ldaperrors
 from OpenSSL import SSL
 from twisted.python.failure import Failure
 
+from mxisd.drivers.explanations import tls_failed, tls_reason
 from mxisd.drivers.tls import CertificateRefused
 from mxisd.errors import DeadlineExceeded, Misconfigured, StoreUnavailable
 
@@ -49,15 +50,6 @@ _SEARCH_REFUSED = {
     50: ("bindDn", "this account may not"),
 }
 
-# What OpenSSL says to bytes that are no TLS.
-_NO_TLS = (
-    "http request",
-    "packet length too long",
-    "record layer failure",
-    "unexpected message",
-    "unknown protocol",
-    "wrong version number",
-)
 # Servers differ in the alert for a client certificate that is not there, or is wrong.
 _ABOUT_OUR_CERTIFICATE = ("certificate", "unknown ca", "access denied")
 
@@ -166,13 +158,10 @@ def why_lost(
 
 
 def _tls_words(error: SSL.Error) -> str:
-    known = error.args and error.args[0]
-    detail = str(known[-1][-1]) if isinstance(known, list) and known else "cut short"
-    if detail in _NO_TLS:
-        return f"the server spoke plain text where TLS was expected ({detail})"
+    detail = tls_reason(error) or "cut short"
     if "alert" in detail and any(word in detail for word in _ABOUT_OUR_CERTIFICATE):
         return (
             f"the server does not accept our client certificate, or its lack: "
             f"see connection.certificateFile ({detail})"
         )
-    return detail
+    return tls_failed(detail)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
+from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import (
     HostnameEndpoint,
@@ -54,6 +55,7 @@ class Conversation(LineReceiver):
     :ivar hidden: What is told to nobody else: names, addresses, and secrets in each
         form that the server has heard.
     :ivar means: What it means when the server falls silent now.
+    :ivar has_heard: Whether the server has said anything.
     """
 
     transport: Any
@@ -63,6 +65,7 @@ class Conversation(LineReceiver):
         self.is_encrypted = is_encrypted
         self.hidden: list[str] = []
         self.means: type[MessageNotSent] = SenderUnavailable
+        self.has_heard = False
         self._lines: list[bytes] = []
         self._replies: deque[Reply] = deque()
         self._waiting: Deferred[None] | None = None
@@ -122,6 +125,7 @@ class Conversation(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """Keep a line of an answer; its last one has no dash behind the code."""
+        self.has_heard = True
         code, more = line[:3], line[3:4] == b"-"
         self._lines.append(line[4:])
         if len(code) < 3 or not code.isdigit() or len(self._lines) > MAX_LINES:
@@ -141,7 +145,8 @@ class Conversation(LineReceiver):
         """Tell whoever waits."""
         error = reason.value
         assert error is not None
-        key = "tls" if isinstance(error, CertificateRefused) else ""
+        is_tls = isinstance(error, CertificateRefused | SSL.Error)
+        key = "tls" if is_tls else ""
         self._over(MailFailed(why_not_connected(error), key=key))
 
     def _over(self, end: MailFailed) -> None:

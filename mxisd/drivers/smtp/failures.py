@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 
+from mxisd.drivers.explanations import (
+    no_connection,
+    spoke_plain_text,
+    tls_failed,
+    tls_reason,
+)
 from mxisd.drivers.tls import CertificateRefused
 from mxisd.errors import MessageNotSent, Unavailable
 
@@ -69,14 +74,13 @@ def why_not_connected(error: BaseException) -> str:
         case ConnectTimeout():
             return "no connection in time"
         case ConnectError():
-            return f"no connection ({error.osError or type(error).__name__})"
+            return no_connection(error)
         case SSL.Error():
-            return f"TLS: {_tls_reason(error)}"
+            return f"TLS: {_why_no_tls(tls_reason(error))}"
     return "the server hung up"
 
 
-def _tls_reason(error: Any) -> str:
-    queue = error.args[0] if error.args else ()
-    if isinstance(queue, list) and queue:
-        return str(queue[-1][-1])
-    return "the connection broke"
+def _why_no_tls(reason: str) -> str:
+    if spoke_plain_text(reason):
+        return f"{tls_failed(reason)}; STARTTLS is tls: 2, or 1"
+    return reason or "the connection broke"

@@ -63,6 +63,7 @@ class _Visit:
         self._server = server
         self._letter = letter
         self._means: type[MessageNotSent] = SenderUnavailable
+        self._talk: Conversation | None = None
 
     async def in_time(self) -> None:
         visit = Deferred.fromCoroutine(self._run())
@@ -70,12 +71,26 @@ class _Visit:
         try:
             await visit
         except TimeoutError:
-            text = f"not done within {self._server.seconds:g} s"
-            raise MailFailed(text, key="timeout", means=self._means) from None
+            raise self._late() from None
+
+    def _late(self) -> MailFailed:
+        seconds = f"within {self._server.seconds:g} s"
+        if not self._is_mute:
+            text = f"not done {seconds}"
+            return MailFailed(text, key="timeout", means=self._means)
+        text = f"no greeting {seconds}"
+        if self._server.encryption is not Encryption.FROM_THE_START:
+            text += "; perhaps TLS comes first on this port: that is tls: 3"
+        return MailFailed(text, key="tls", means=self._means)
+
+    @property
+    def _is_mute(self) -> bool:
+        """Whether somebody is there, and waits for us."""
+        return self._talk is not None and not self._talk.has_heard
 
     async def _run(self) -> None:
         tls = _tls(self._server)
-        talk = await connected(self._reactor, self._server, tls)
+        self._talk = talk = await connected(self._reactor, self._server, tls)
         try:
             await self._say(talk, tls)
         except MailFailed:

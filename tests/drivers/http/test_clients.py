@@ -161,7 +161,7 @@ class ConfiguredTests(HttpTestCase):
         """A refused connection says so, and that nothing was sent."""
         error = await self.failure(self.clients.configured, "http://127.0.0.1:1/")
         self.assertIsInstance(error, NotConnected)
-        self.assertIn("no connection", str(error))
+        self.assertEqual(str(error), "no connection (Connection refused)")
 
     async def test_unknown_name(self) -> None:
         """A name that does not resolve says so."""
@@ -556,7 +556,7 @@ class GuardedTests(HttpTestCase):
         self.internet.name("public.test", PUBLIC)
         self.internet.server(PUBLIC, 443, port)
         error = await self.failure(self.clients.guarded, "https://public.test/")
-        self.assertIn("TLS", str(error))
+        self.assertIn("TLS: the server spoke plain text", str(error))
 
     async def test_certificates_for_addresses(self) -> None:
         """An address in the URL is checked against the certificate's addresses."""
