@@ -103,7 +103,8 @@ class MediumSection:
         "Who carries messages: ``smtp``, ``sendgrid``, ``twilio``, ``http``, the word "
         "of a plug-in, or ``none``, which discards them.",
         None,
-        default_note="``smtp`` for ``email``, ``twilio`` for ``msisdn``",
+        default_note="``smtp`` for ``email``, ``twilio`` for ``msisdn``, unless "
+        "``connectors`` has others only",
     )
     generator: Generator = option("Who writes messages.", Generator.TEMPLATE)
     connectors: Mapping[str, Any] = option("The keys of each connector.", dict)

@@ -1,7 +1,7 @@
 """Who carries messages: the connectors of the file, and what each medium uses."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -82,7 +82,7 @@ def declared_senders(values: Mapping[str, Any]) -> Iterator[DeclaredSender]:
     for medium in mediums:
         found = dict(_below(mediums, medium, "connectors"))
         chosen: Any = _below(mediums, medium).get("connector")
-        found.setdefault(chosen or CLASSIC_CONNECTORS.get(medium, ""), None)
+        found.setdefault(chosen or _classic(medium, found) or "", None)
         for sender_type, section in found.items():
             if isinstance(sender_type, str) and sender_type:
                 path = _connector_path(medium, sender_type)
@@ -103,7 +103,13 @@ def _below(values: Any, *path: str) -> Mapping[str, Any]:
 
 
 def _chosen(medium: str, section: MediumSection) -> str | None:
-    return section.connector or CLASSIC_CONNECTORS.get(medium)
+    return section.connector or _classic(medium, section.connectors)
+
+
+def _classic(medium: str, described: Collection[str]) -> str | None:
+    """Who carries messages without being named, unless only others are described."""
+    classic = CLASSIC_CONNECTORS.get(medium)
+    return None if described and classic not in described else classic
 
 
 # --- Putting together -----------------------------------------------------------------
@@ -242,7 +248,10 @@ def _medium_problems(
     path = f"threepid.medium.{medium}"
     chosen = _chosen(medium, section)
     if chosen is None:
-        yield Problem(f"{path}.connector", "is required: Who carries messages")
+        text = "is required: Who carries messages"
+        if section.connectors:
+            text += f"; connectors has {', '.join(section.connectors)}"
+        yield Problem(f"{path}.connector", text)
     if medium == EMAIL and is_raw and chosen != DISCARDING:
         yield from _identity_problems(f"{path}.identity", section.identity)
 

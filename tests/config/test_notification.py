@@ -193,6 +193,16 @@ class ProblemTests(SynchronousTestCase):
         (first, *_) = wrong(msisdn={})
         self.assertTrue(first.startswith("threepid.medium.msisdn.connectors.twilio."))
 
+    def test_a_connector_that_is_described_and_not_chosen(self) -> None:
+        """Nobody is told of keys of twilio who has never written that word."""
+        url = "https://gateway.example.org/?to=%NUMBER%&text=%TEXT%"
+        http = {"connectors": {"http": {"url": url}}}
+        for medium in ("email", "msisdn"):
+            section = {**http, "identity": EMAIL["identity"]}
+            (problem,) = refused(text(**{medium: section}))
+            self.assertEqual(problem[1], f"threepid.medium.{medium}.connector")
+            self.assertIn("connectors has http", problem[2])
+
     def test_sendgrid(self) -> None:
         """It has to be there, with a key and an address, and for e-mail."""
         base = "notification.handlers.sendgrid"
