@@ -117,7 +117,7 @@ class Sources:
         return tell
 
 
-NOBODY = "nobody, so that nobody there is found by hash"
+NOBODY = "no addresses, so that nobody there is found by hash"
 
 
 def counts(by_medium: Mapping[str, int]) -> Sequence[str]:

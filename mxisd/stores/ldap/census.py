@@ -23,14 +23,17 @@ class Census:
     """
     Counts people.
 
+    :ivar entries: Those of whom there could be a user ID.
     :ivar by_medium: How many have a 3PID of a medium.
     """
 
+    entries: int = 0
     people: int = 0
     by_medium: Counter[str] = field(factory=Counter)
 
     def count(self, reader: Reader, entries: Sequence[Entry]) -> None:
         """Take some entries into account."""
+        self.entries += len(entries)
         for entry, _ in reader.users(entries):
             self.people += 1
             self.by_medium.update({each.medium for each in reader.all_threepids(entry)})
@@ -69,6 +72,13 @@ def remarks(
     found: Census, by_medium: Mapping[str, Sequence[str]], restriction: Filter | None
 ) -> Iterator[Problem]:
     """What an operator may not have meant; warnings, by the key to look at."""
+    if found.entries and not found.people:
+        text = (
+            f"0 people: {found.entries} entries have such a value, and in none it is "
+            "what attribute.uid.type says, or all of them are disabled"
+        )
+        yield Problem("attribute.uid.value", text, weight=Weight.WARNING)
+        return
     if not found.people:
         text = "0 people" if restriction is None else _nobody(restriction)
         yield Problem("identity.filter", text, weight=Weight.WARNING)
