@@ -78,14 +78,15 @@ class Options(usage.Options):
         factories = find_factories(_tell)
         loaded = _load(path, factories)
         self.file = _File(path, loaded)
-        self.file.warn(loaded.warnings)
+        if not self["check-config"]:
+            self.file.warn(loaded.warnings)
         if self["dump-config"]:
             print(dump(loaded.config), end="")
             raise SystemExit(0)
         if self["connect"] and not self["check-config"]:
             raise usage.UsageError("--connect goes with --check-config")
         if self["check-config"]:
-            self._check(loaded.config, factories)
+            self._check(loaded, factories)
         from twisted.internet import reactor  # noqa: PLC0415
 
         found = survey(loaded.config, factories, reactor)
@@ -95,17 +96,19 @@ class Options(usage.Options):
         self.parts = found.parts
 
     def _check(
-        self, config: Config, factories: Mapping[str, IStoreFactory]
+        self, loaded: Loaded, factories: Mapping[str, IStoreFactory]
     ) -> NoReturn:
         """Look at what the start would look at, and exit."""
         from twisted.internet import reactor  # noqa: PLC0415
 
+        config = loaded.config
         with logged_warnings() as logged:
             found = survey(config, factories, reactor)
         becomes_another = self.parent is not None and self.parent["uid"] is not None
         if os.geteuid() == ROOT and not becomes_another:
             logged.append(AS_ROOT)
-        self.file.warn([*found.warnings, *(Problem("", text) for text in logged)])
+        said = [Problem("", text) for text in logged]
+        self.file.warn([*loaded.warnings, *found.warnings, *said])
         self.file.refuse_if(found.problems)
         if self["connect"]:
             _connect(self.file, config, factories)

@@ -472,7 +472,7 @@ class HashIndexTests(IndexTestCase):
         lines = [formatEvent(event) for event in told]
         self.assertEqual(lines[0], "staff listed 3 3PIDs: 2 email, 1 msisdn")
         self.assertEqual(lines[1], lines[0])
-        self.assertIn("staff listed nobody", lines[2])
+        self.assertIn("staff listed no addresses", lines[2])
         self.assertEqual(told[2]["log_level"], LogLevel.warn)
 
     def test_the_status_of_a_source(self) -> None:

@@ -166,6 +166,29 @@ class WarningTests(CheckCase):
         for line, pattern in zip(lines, patterns, strict=True):
             self.assertRegex(line, pattern)
 
+    def test_warnings_are_in_order(self) -> None:
+        """Whoever has found them: of templates or of keys."""
+        template = self.folder / "mail.eml"
+        template.write_text("Subject: x\n\n%VALIDATION_LINK% %DISPLAYNAME%\n")
+        self.config["threepid"] = {
+            "medium": {
+                "email": {
+                    "identity": {"from": "id@example.org"},
+                    "generators": {
+                        "template": {"session": {"validation": str(template)}}
+                    },
+                }
+            }
+        }
+        self.config["hashing"] = {"hashStorageType": "sql"}
+        code, _, lines = self.checked()
+        self.assertEqual(code, 0, lines)
+        numbers = [
+            int(each.removeprefix(f"{self.path}:").split(":")[0]) for each in lines
+        ]
+        self.assertEqual(len(numbers), 2, lines)
+        self.assertEqual(numbers, sorted(numbers), lines)
+
     def test_root(self) -> None:
         """It is told once, unless twistd is to become another user."""
         self.path.write_text(yaml.safe_dump(self.config))
