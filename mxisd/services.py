@@ -120,6 +120,7 @@ class HashIndexService(Service):
         self._index = index
         self._background = background
         background.every(refresh_seconds, index.refresh, "listing the stores")
+        background.every(CHECK_SECONDS, index.retry, "listing stores that failed")
         background.every(CHECK_SECONDS, index.rotate_if_due, "replacing the pepper")
 
     def startService(self) -> None:

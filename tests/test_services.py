@@ -201,6 +201,10 @@ class Index:
         """List."""
         self.done.append("refresh")
 
+    async def retry(self) -> None:
+        """List again."""
+        self.done.append("retry")
+
     async def rotate_if_due(self) -> None:
         """Do nothing."""
 
@@ -214,12 +218,12 @@ class HashIndexServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Start it."""
-        clock = Clock()
-        self.background = BackgroundTasks(clock)
+        self.clock = Clock()
+        self.background = BackgroundTasks(self.clock)
         self.background.startService()
         self.index = Index()
         index: Any = self.index
-        self.service = HashIndexService(index, self.background, 60)
+        self.service = HashIndexService(index, self.background, 180)
         self.service.startService()
 
     def test_it_says_when_it_is_open(self) -> None:
@@ -229,6 +233,13 @@ class HashIndexServiceTests(SynchronousTestCase):
         self.service.opened.addCallback(lambda _: seen.append(list(self.index.done)))
         self.index.starting.callback(None)
         self.assertEqual((seen, self.index.done), ([[]], ["refresh"]))
+
+    def test_what_it_does_all_the_time(self) -> None:
+        """It lists the stores now and then, and looks for those that failed."""
+        self.index.starting.callback(None)
+        self.clock.pump([60] * 3)
+        self.assertEqual(self.index.done[0], "refresh")
+        self.assertEqual(sorted(self.index.done[1:]), ["refresh", *["retry"] * 3])
 
     def test_it_says_when_it_cannot_be_opened(self) -> None:
         """The failure is logged, and nobody waits for ever."""

@@ -116,7 +116,10 @@ class HashingSection:
         check=positive,
     )
     refresh: Duration = option(
-        "How often stores are listed again.", Duration(900), check=positive
+        "How often stores are listed again. One that failed is tried after a minute, "
+        "and then after ever longer pauses.",
+        Duration(900),
+        check=positive,
     )
     directory: str | None = option(
         "The folder of the index files.",

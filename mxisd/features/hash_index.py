@@ -177,7 +177,14 @@ class HashIndex:
             self._is_stale = True
             await self._refresh()
 
-    async def _refresh(self) -> None:
+    async def retry(self) -> None:
+        """List those sources again that broke off, sooner than the others."""
+        sources = self._sources.to_retry()
+        if sources and not self._refreshing.locked:
+            async with self._refreshing:
+                await self._refresh(sources)
+
+    async def _refresh(self, only: Set[str] | None = None) -> None:
         failure: str | None = "it was broken off"
         try:
             if not self._is_new:
@@ -185,7 +192,7 @@ class HashIndex:
                 # it is done, and told, when the sources are listed.
                 with suppress(Unavailable):
                     await self._build_lost()
-            self._is_stale |= await self._sources.refresh()
+            self._is_stale |= await self._sources.refresh(only)
             # Only now: a pepper is not kept waiting by a slow source.
             async with self._building:
                 await self._rebuild()

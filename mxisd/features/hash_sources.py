@@ -18,6 +18,9 @@ SOURCE_LIMIT = 20_000_000
 LISTING_TIMEOUT = 3600.0
 """The longest a source takes, in seconds, to list itself."""
 
+FIRST_RETRY, LAST_RETRY = 60.0, 900.0
+"""Seconds until a source that broke off is to be listed again; the pause doubles."""
+
 log = Logger()
 
 
@@ -57,6 +60,8 @@ class Sources:
         self._files = files
         self._clock = clock
         self._status = dict.fromkeys(sources, SourceStatus())
+        self._failures: Counter[str] = Counter()
+        self._retry_at: dict[str, float] = {}
 
     @property
     def names(self) -> Sequence[str]:
@@ -71,11 +76,21 @@ class Sources:
         """Those whose last list broke off."""
         return {name for name, each in self._status.items() if each.is_failing}
 
-    async def refresh(self) -> bool:
-        """List each again, one after the other; tells whether anything changed."""
+    def to_retry(self) -> Set[str]:
+        """Those that broke off, and have been left alone for long enough."""
+        now = self._clock.seconds()
+        return {name for name in self.unlisted() if now >= self._retry_at[name]}
+
+    async def refresh(self, only: Set[str] | None = None) -> bool:
+        """
+        List each again, one after the other; tells whether anything changed.
+
+        :param only: Not all, but these.
+        """
         is_changed = False
         for name, source in self._sources.items():
-            is_changed |= await self._list(name, source)
+            if only is None or name in only:
+                is_changed |= await self._list(name, source)
         return is_changed
 
     async def _list(self, name: str, source: IAssociationSource) -> bool:
@@ -85,6 +100,7 @@ class Sources:
             listed, by_medium = await self._listed(name, source)
         except MxisdError as error:
             self._status[name] = evolve(former, is_failing=True)
+            self._postpone(name)
             if not former.is_failing:
                 _log_failure(name, error)
             return False
@@ -93,9 +109,15 @@ class Sources:
             raise
         now_ms = int(self._clock.seconds() * 1000)
         self._status[name] = SourceStatus(now_ms, count=listed.count)
+        self._failures.pop(name, None)
         if listed.is_changed or former.is_failing or former.listed_ms is None:
             _log_counts(name, by_medium)
         return listed.is_changed
+
+    def _postpone(self, name: str) -> None:
+        pause = min(FIRST_RETRY * 2 ** self._failures[name], LAST_RETRY)
+        self._failures[name] += 1
+        self._retry_at[name] = self._clock.seconds() + pause
 
     async def _listed(
         self, name: str, source: IAssociationSource

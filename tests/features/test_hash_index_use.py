@@ -2,11 +2,11 @@
 
 from twisted.internet.defer import Deferred
 
-from mxisd.errors import RecordsUnavailable
+from mxisd.errors import RecordsUnavailable, StoreUnavailable
 from mxisd.features.hash_index import AT_A_STRETCH, NoHashes
 from mxisd.model.hashing import PEPPER_MIN_MS, PepperPolicy, lookup_digest
 from mxisd.model.threepids import ThreePid
-from tests.features.test_hash_index import HOUR, IndexTestCase
+from tests.features.test_hash_index import HOUR, IndexTestCase, Source
 from tests.resolver.doubles import BOB, BOB_ID, EVE, EVE_ID
 
 
@@ -110,3 +110,45 @@ class StatusTests(IndexTestCase):
         self.do(self.index.rotate_if_due)
         self.do(self.index.refresh)
         self.assertEqual(self.index.status().count, 2)
+
+
+class RetryTests(IndexTestCase):
+    """A source that broke off is listed again before its turn."""
+
+    def setUp(self) -> None:
+        """Two stores, of which one is down."""
+        super().setUp()
+        self.down, self.guests = Source({EVE: EVE_ID}), Source({})
+        self.sources = {"staff": self.down, "guests": self.guests}
+        self.index = self.make()
+        self.down.error = StoreUnavailable("down")
+        self.start()
+
+    def tried(self, seconds: float) -> int:
+        """How often it is listed when so much time has passed."""
+        before = self.down.times
+        self.clock.advance(seconds)
+        self.do(self.index.retry)
+        return self.down.times - before
+
+    def test_after_ever_longer_pauses(self) -> None:
+        """A minute at first, a quarter of an hour at last; the other is left alone."""
+        for pause in (60, 120, 240, 480, 900, 900):
+            self.assertEqual([self.tried(pause - 1), self.tried(1)], [0, 1], pause)
+        self.assertEqual(self.guests.times, 1)
+
+    def test_who_is_back_is_found(self) -> None:
+        """At once, and is not listed before its turn again."""
+        self.down.error = None
+        self.assertEqual(self.tried(60), 1)
+        self.assertEqual(self.found(), {str(EVE_ID)})
+        self.assertEqual(self.tried(9999), 0)
+        self.down.error = StoreUnavailable("down again")
+        self.do(self.index.refresh)
+        self.assertEqual([self.tried(59), self.tried(1)], [0, 1])
+
+    def test_nobody_waits_for_another_list(self) -> None:
+        """While all are listed there is nothing to be done."""
+        self.guests.pause = Deferred()
+        Deferred.fromCoroutine(self.index.refresh())
+        self.assertEqual(self.tried(1000), 0)
