@@ -1,19 +1,58 @@
-"""``--check-config --connect``: what only stores and senders themselves can tell."""
+"""``--check-config --connect``: what only those who are asked can tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from mxisd.assembly.base import clients
+from mxisd.assembly.headcounts import counts_of_stores
 from mxisd.assembly.messages import build_senders
 from mxisd.assembly.stores import build_stores, stop
 from mxisd.config.sections import Config
-from mxisd.errors import Problem, Unavailable
+from mxisd.config.stores import store_at
+from mxisd.errors import ConfigError, Problem, Unavailable, Weight
 from mxisd.interfaces import ISelfCheck, IStoreFactory
+from mxisd.public_url import found_at_public_url
+from mxisd.records.key_files import current_public_key
 from mxisd.resolver.guard import apart
 from mxisd.waiting import in_time
 
 PATIENCE = 60.0
 """Seconds that one store, or one sender, may take."""
+
+
+async def everything_found(
+    config: Config, factories: Mapping[str, IStoreFactory], reactor: Any
+) -> Sequence[Problem]:
+    """
+    Try stores and senders, count people, and ask the public URL.
+
+    :return: What does not work, what may not be meant, and what is good to know.
+    """
+    try:
+        of_stores = await problems_of_stores(config, factories, reactor)
+        broken = _stores_with(errors_in(of_stores), config)
+        counts = await counts_of_stores(config, factories, reactor, broken)
+        of_senders = await problems_of_senders(config, reactor)
+        found = [*of_stores, *counts, *of_senders]
+    except ConfigError as error:
+        found = [*error.problems]
+    return [*found, *await _of_public_url(config, reactor)]
+
+
+def errors_in(found: Sequence[Problem]) -> list[Problem]:
+    """What does not work."""
+    return [each for each in found if each.weight is Weight.ERROR]
+
+
+def _stores_with(problems: Sequence[Problem], config: Config) -> Set[str]:
+    found = (store_at(each.path, config.stores) for each in problems)
+    return {each.name for each in found if each is not None}
+
+
+async def _of_public_url(config: Config, reactor: Any) -> Sequence[Problem]:
+    http, key = clients(config, reactor), current_public_key(config.key.path)
+    found = await found_at_public_url(config, http.configured, key)
+    return () if found is None else (found,)
 
 
 async def problems_of_stores(

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,14 +16,11 @@ from twisted.python import usage
 import twisted
 from mxisd import __version__
 from mxisd.assembly import assemble
-from mxisd.assembly.base import clients
-from mxisd.assembly.headcounts import counts_of_stores
 from mxisd.assembly.parts import Parts
 from mxisd.assembly.survey import survey
 from mxisd.config.dump import dump
 from mxisd.config.loader import Loaded, load
 from mxisd.config.sections import Config
-from mxisd.config.stores import store_at
 from mxisd.errors import ConfigError, Problem, RecordsUnavailable, Weight
 from mxisd.interfaces import IStoreFactory
 from mxisd.logs import (
@@ -36,10 +33,8 @@ from mxisd.logs import (
     with_level_of,
 )
 from mxisd.plugins import find_factories, find_senders, log_problem
-from mxisd.public_url import found_at_public_url
-from mxisd.records.key_files import current_public_key
 from mxisd.root import AS_ROOT, ROOT, Root, SignalsService, Terminal, UserService
-from mxisd.selfcheck import problems_of_senders, problems_of_stores
+from mxisd.selfcheck import errors_in, everything_found
 from mxisd.services import NamesService
 
 DEFAULT_FILES = ("mxisd.yaml", "ma1sd.yaml")
@@ -232,12 +227,7 @@ class _File:
         for each in found:
             if each.weight is Weight.NOTE:
                 print(f"{self.path}: {each.path}: {each.text}")
-        self.refuse_if(_errors_in(found))
-
-
-def _errors_in(found: Sequence[Problem]) -> list[Problem]:
-    """What does not work."""
-    return [each for each in found if each.weight is Weight.ERROR]
+        self.refuse_if(errors_in(found))
 
 
 def _connect(
@@ -248,15 +238,7 @@ def _connect(
     outcome: list[Sequence[Problem]] = []
 
     async def ask() -> None:
-        try:
-            of_stores = await problems_of_stores(config, factories, reactor)
-            wrong = _stores_with(_errors_in(of_stores), config)
-            counts = await counts_of_stores(config, factories, reactor, wrong)
-            of_senders = await problems_of_senders(config, reactor)
-            found = [*of_stores, *counts, *of_senders]
-        except ConfigError as error:
-            found = [*error.problems]
-        outcome.append([*found, *await _public_problems(config, reactor)])
+        outcome.append(await everything_found(config, factories, reactor))
 
     def run() -> None:
         # A name that hangs must not hold up the end.
@@ -270,17 +252,6 @@ def _connect(
     if not outcome:
         file.refuse([])
     file.judge(outcome[0])
-
-
-def _stores_with(problems: Sequence[Problem], config: Config) -> Set[str]:
-    found = (store_at(each.path, config.stores) for each in problems)
-    return {each.name for each in found if each is not None}
-
-
-async def _public_problems(config: Config, reactor: Any) -> Sequence[Problem]:
-    http, key = clients(config, reactor), current_public_key(config.key.path)
-    found = await found_at_public_url(config, http.configured, key)
-    return () if found is None else (found,)
 
 
 def _tell(problem: Problem) -> None:
