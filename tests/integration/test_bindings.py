@@ -182,7 +182,8 @@ class BindingTests(SynchronousTestCase):
         part = mail.get_body(("plain",))
         assert part is not None
         # The homeserver is none of ours: its name and port become no link.
-        self.assertIn("@alice:localhost: ", part.get_content())
+        host, _, port = self.homeserver.server_name.partition(":")
+        self.assertIn(f"@alice:{host}: {port}", part.get_content())
         self.assertEqual(mail["To"], FOLDED)
 
     def test_it_moves_and_each_proof_is_good(self) -> None:

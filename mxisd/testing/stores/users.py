@@ -36,10 +36,10 @@ class AuthenticatorContract(StoreContract):
         """
         A wrong password is refused, however near it is.
 
-        One with a NUL never gets to a store.
+        One that has a NUL behind other signs never gets to a store.
         """
         for wrong in (
-            *("Wonderland", "wonderland ", "wonderland\n", "wonder", "*"),
+            *("Wonderland", "wonderland ", "wonderland\n", "wonder", "*", "\0"),
             "\u200bwonderland",
         ):
             self._assert_refused(await self._verdict(ALICE.user_id, wrong))
