@@ -1,5 +1,6 @@
 """Checks of single keys that several senders have."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,3 +34,17 @@ def port(value: int) -> None:
     """Refuse what is no port to connect to."""
     if not 0 < value <= 65535:
         raise ValueError("a port is a number from 1 to 65535")
+
+
+def path(value: str | None) -> None:
+    """Refuse what no file is called."""
+    if value is not None and (not value or "\0" in value):
+        raise ValueError("must be the path of a file")
+
+
+def program(value: Sequence[str]) -> None:
+    """Refuse what cannot be run; nothing at all is no program, and fine."""
+    if value and not value[0]:
+        raise ValueError("must begin with the name of a program")
+    if any("\0" in each for each in value):
+        raise ValueError("cannot have a NUL, which no program is given")

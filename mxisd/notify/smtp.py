@@ -22,7 +22,7 @@ from mxisd.interfaces import IMessageSender, ISection, ISelfCheck, Tools
 from mxisd.model.messages import Message
 from mxisd.model.secret import Secret
 from mxisd.model.settings import Duration, option
-from mxisd.notify.checks import port, positive
+from mxisd.notify.checks import path, port, positive, program
 
 NEAR = ("localhost", "127.0.0.1", "::1")
 
@@ -42,11 +42,13 @@ class OAuth2Settings:
         "A file with an access token; it is read for each message, so that whoever "
         "renews the token writes it there.",
         None,
+        check=path,
     )
     token_command: tuple[str, ...] = option(
         "A program and its arguments, without a shell, that prints an access token; it "
         "is run for each message, and has 10 seconds.",
         (),
+        check=program,
     )
 
 

@@ -62,6 +62,18 @@ class SettingsTests(SynchronousTestCase):
         """This machine, where none is said, as with mxisd."""
         self.assertEqual(sender(host=" ").server.host, "localhost")
 
+    def test_tokens_that_nobody_can_tell(self) -> None:
+        """Neither a path nor an argument has a NUL; and a program has a name."""
+        for oauth2 in (
+            {"tokenFile": "a\0b"},
+            {"tokenFile": ""},
+            {"tokenCommand": ["print", "a\0b"]},
+            {"tokenCommand": ["", "x"]},
+        ):
+            (key,) = oauth2
+            found = self.problems(login="mxisd", oauth2=oauth2)
+            self.assertEqual(found, [f"oauth2.{key}"])
+
     def test_tokens(self) -> None:
         """Of a file, of a program, or none."""
         for oauth2, kind in (
